@@ -1,0 +1,128 @@
+// swift-tools-version:6.2
+import Foundation
+import PackageDescription
+
+// Two ways to read this package:
+//   swift build                                  everything
+//   BULKHEAD_ONLY=Sandbox,Meter swift test       only these parts, what they need and their tests:
+//                                                no third-party dependency, seconds
+// The dependency rules (docs/ARCHITECTURE.md) make the second possible.
+let only = ProcessInfo.processInfo.environment["BULKHEAD_ONLY"].map {
+  Set($0.split(separator: ",").map(String.init))
+}
+let warningsAreErrors = ProcessInfo.processInfo.environment["BULKHEAD_WERROR"] != nil
+
+/// Settings shared by every Swift target.
+var strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+if warningsAreErrors { strict.append(.treatAllWarnings(as: .error)) }
+
+let leaves: [Target] = [
+  .systemLibrary(
+    name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+  .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+  .target(name: "CHostShims"),
+
+  // The wire contract: bytes in, values out, no I/O, no Foundation.
+  .target(name: "GuestAPI", swiftSettings: strict),
+  // One thin wrapper over the SQLite C API, for the ledger, the host store and the SQL worker.
+  .target(name: "SQLite", dependencies: ["CSQLite", "CHostShims"], swiftSettings: strict),
+  // policy → plan → launch
+  .target(name: "Sandbox", dependencies: ["CSeccomp", "CHostShims"], swiftSettings: strict),
+  // samples → lines → ledger → prices → reports
+  .target(name: "Meter", dependencies: ["SQLite"], swiftSettings: strict),
+  // bulkhead.toml as a validated value; canonical JSON
+  .target(name: "Manifest", dependencies: ["GuestAPI"], swiftSettings: strict),
+  // What a Swift guest links.
+  .target(name: "GuestKit", dependencies: ["GuestAPI"], swiftSettings: strict),
+
+  // The process that confines itself and becomes the guest. C, static, no dependency.
+  .executableTarget(
+    name: "SandboxLaunch", linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
+  // Runs one app's SQL, sandboxed like its guest.
+  .executableTarget(
+    name: "SQLWorker", dependencies: ["GuestAPI", "SQLite"], swiftSettings: strict,
+    linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+
+  .testTarget(name: "GuestAPITests", dependencies: ["GuestAPI"], swiftSettings: strict),
+  .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
+  .testTarget(
+    name: "SandboxTests", dependencies: ["Sandbox", "SandboxLaunch"], swiftSettings: strict),
+  .testTarget(name: "MeterTests", dependencies: ["Meter"], swiftSettings: strict),
+  .testTarget(name: "ManifestTests", dependencies: ["Manifest"], swiftSettings: strict),
+  .testTarget(
+    name: "SQLWorkerTests", dependencies: ["SQLWorker", "GuestAPI"], swiftSettings: strict),
+  .testTarget(name: "TidyTests", swiftSettings: strict),
+]
+
+let house: [Target] = [
+  // The wire shapes of the admin socket, shared by the host and the command.
+  .target(name: "AdminAPI", swiftSettings: strict),
+  .target(
+    name: "Supervisor",
+    dependencies: [
+      "GuestAPI", "Sandbox", "Meter", "SQLite", "Manifest", "AdminAPI", "CHostShims",
+      .product(name: "NIOCore", package: "swift-nio"),
+      .product(name: "NIOPosix", package: "swift-nio"),
+      .product(name: "NIOHTTP1", package: "swift-nio"),
+      .product(name: "Hummingbird", package: "hummingbird"),
+      .product(name: "Logging", package: "swift-log"),
+      .product(name: "Crypto", package: "swift-crypto"),
+    ],
+    swiftSettings: strict),
+  .executableTarget(
+    name: "bulkhead",
+    dependencies: [
+      "Supervisor", "AdminAPI", "Manifest",
+      .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      .product(name: "TOMLKit", package: "TOMLKit"),
+    ],
+    swiftSettings: strict,
+    linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+  .testTarget(
+    name: "SupervisorTests",
+    dependencies: [
+      "Supervisor", "GuestAPI", "Manifest", "AdminAPI",
+      .product(name: "NIOCore", package: "swift-nio"),
+      .product(name: "NIOPosix", package: "swift-nio"),
+      .product(name: "NIOHTTP1", package: "swift-nio"),
+      .product(name: "NIOEmbedded", package: "swift-nio"),
+    ],
+    swiftSettings: strict),
+]
+
+/// The named leaves, all they depend on, and their tests.
+func closure(of names: Set<String>, in targets: [Target]) -> [Target] {
+  var kept = names.union(names.map { "\($0)Tests" })
+  var grew = true
+  while grew {
+    grew = false
+    for target in targets where kept.contains(target.name) {
+      for case .byNameItem(let name, _) in target.dependencies where !kept.contains(name) {
+        kept.insert(name)
+        grew = true
+      }
+    }
+  }
+  return targets.filter { kept.contains($0.name) }
+}
+
+let package = Package(
+  name: "bulkhead",
+  products: only == nil ? [.library(name: "GuestKit", targets: ["GuestKit"])] : [],
+  dependencies: only != nil
+    ? []
+    : [
+      .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+      .package(
+        url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+      .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+      .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+      .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+      .package(url: "https://github.com/LebJe/TOMLKit.git", from: "0.6.0"),
+    ],
+  targets: only.map { closure(of: $0, in: leaves) } ?? (leaves + house)
+)

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// What Swift cannot call by itself: variadic C functions and system calls without a glibc wrapper.
+#pragma once
+
+struct sqlite3;
+
+/// sqlite3_db_config(db, option, value, NULL) for the options that take an int. Returns SQLite's code.
+int bh_sqlite_config(struct sqlite3 *db, int option, int value);

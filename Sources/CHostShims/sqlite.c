@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "CHostShims.h"
+
+// Declared here rather than included: the header of SQLite is not needed by anyone else who links this.
+extern int sqlite3_db_config(struct sqlite3 *, int op, ...);
+
+int bh_sqlite_config(struct sqlite3 *db, int option, int value) {
+  return sqlite3_db_config(db, option, value, (int *)0);
+}
