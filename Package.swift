@@ -42,10 +42,19 @@ let leaves: [Target] = [
   // The process that confines itself and becomes the guest. C, static, no dependency.
   .executableTarget(
     name: "SandboxLaunch", linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
+  // What a guest's SQL may be and how its values travel: policy, limits, binding, rows. No threads.
+  .target(
+    name: "SQLEngine", dependencies: ["GuestAPI", "SQLite", "CSQLite"], swiftSettings: strict),
   // Runs one app's SQL, sandboxed like its guest.
   .executableTarget(
-    name: "SQLWorker", dependencies: ["GuestAPI", "SQLite"], swiftSettings: strict,
+    name: "SQLWorker", dependencies: ["SQLEngine", "GuestAPI", "SQLite", "CSQLite"],
+    swiftSettings: strict,
     linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+
+  // A sample guest: nothing but Swift, nothing shared with the host but the socket.
+  .executableTarget(
+    name: "hello-swift", dependencies: ["GuestKit", "GuestAPI"], path: "samples/hello-swift/Sources",
+    swiftSettings: strict, linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
   .testTarget(name: "GuestAPITests", dependencies: ["GuestAPI"], swiftSettings: strict),
   .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
@@ -54,7 +63,9 @@ let leaves: [Target] = [
   .testTarget(name: "MeterTests", dependencies: ["Meter"], swiftSettings: strict),
   .testTarget(name: "ManifestTests", dependencies: ["Manifest"], swiftSettings: strict),
   .testTarget(
-    name: "SQLWorkerTests", dependencies: ["SQLWorker", "GuestAPI"], swiftSettings: strict),
+    name: "SQLWorkerTests",
+    dependencies: ["SQLWorker", "SQLEngine", "GuestAPI", "SQLite", "CSQLite"],
+    swiftSettings: strict),
   .testTarget(name: "TidyTests", swiftSettings: strict),
 ]
 

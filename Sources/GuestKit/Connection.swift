@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestAPI
+import Glibc
+import Synchronization
+
+/// The guest's end of the socket: one thread reads, any task writes.
+final class Connection: Sendable {
+  private struct State {
+    var nextID: Int64 = 1
+    var nextStream: Int64 = 1
+    var waiting: [Int64: CheckedContinuation<Result<Frame, GuestError>, Never>] = [:]
+    var bodies: [Int64: RequestBody] = [:]
+    var credits: [Int64: StreamCredit] = [:]
+    var tasks: [RequestID: Task<Void, Never>] = [:]
+    var streamCredit = FrameLimits().streamCredit
+    var isShuttingDown = false
+  }
+
+  private let descriptor: Int32
+  private let handler: Guest.Handler
+  private let state = Mutex(State())
+  private let writing = Mutex(())
+
+  init(descriptor: Int32, handler: @escaping Guest.Handler) {
+    self.descriptor = descriptor
+    self.handler = handler
+  }
+
+  /// Reads until the host hangs up. The blocking read has a thread of its own.
+  func run() async {
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+      Thread.start {
+        self.readUntilEnd()
+        done.resume()
+      }
+    }
+  }
+
+  private func readUntilEnd() {
+    var decoder = FrameDecoder()
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
+    defer { buffer.deallocate() }
+    while true {
+      let count = read(descriptor, buffer.baseAddress, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { break }
+      decoder.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      do throws(ProtocolViolation) {
+        while let frame = try decoder.next() { try receive(frame) }
+      } catch { break }
+      if shouldExit { break }
+    }
+    disconnect()
+  }
+
+  private var shouldExit: Bool { state.withLock { $0.isShuttingDown && $0.tasks.isEmpty } }
+
+  private func disconnect() {
+    let (waiting, bodies, credits) = state.withLock { state in
+      defer {
+        state.waiting = [:]
+        state.bodies = [:]
+        state.credits = [:]
+      }
+      return (state.waiting.values, state.bodies.values, state.credits.values)
+    }
+    for waiter in waiting { waiter.resume(returning: .failure(.disconnected)) }
+    for body in bodies { body.receive([], isComplete: true, failure: .disconnected) }
+    for credit in credits { credit.stop() }
+  }
+
+  func send(_ json: [UInt8], body: [UInt8] = []) {
+    let bytes = Frame.encode(json: json, body: body)
+    writing.withLock { _ in
+      var sent = 0
+      while sent < bytes.count {
+        let count = bytes.withUnsafeBytes {
+          Glibc.write(descriptor, $0.baseAddress.map { $0 + sent }, bytes.count - sent)
+        }
+        if count < 0, errno == EINTR { continue }
+        // The reading thread sees the end of the socket and ends everything that waits.
+        guard count > 0 else { return }
+        sent += count
+      }
+    }
+  }
+
+  /// One request to the host.
+  func call(_ method: String, _ params: JSONValue, body: [UInt8] = []) async throws(GuestError)
+    -> Frame
+  {
+    let outcome = await withCheckedContinuation { continuation in
+      let id = state.withLock { state in
+        state.nextID += 1
+        state.waiting[state.nextID] = continuation
+        return state.nextID
+      }
+      let request = Message.request(.init(id: .number(id), method: method, params: params))
+      send(request.encoded, body: body)
+    }
+    return try outcome.get()
+  }
+}
+
+extension Connection {
+  private func receive(_ frame: Frame) throws(ProtocolViolation) {
+    switch try Message(frame.json) {
+    case .request(let request): receive(request, body: frame.body)
+    case .response(let response): receive(response, body: frame.body)
+    case .notification(let method, let params):
+      guard let signal = try StreamSignal(method: method, params: params) else { return }
+      receive(signal, body: frame.body)
+    }
+  }
+
+  private func receive(_ response: Message.Response, body: [UInt8]) {
+    guard case .number(let id) = response.id,
+      let waiter = state.withLock({ $0.waiting.removeValue(forKey: id) })
+    else { return }
+    switch response.outcome {
+    case .result(let result): waiter.resume(returning: .success(Frame(result, body: body)))
+    case .error(let error): waiter.resume(returning: .failure(.refused(error)))
+    }
+  }
+
+  private func receive(_ signal: StreamSignal, body: [UInt8]) {
+    switch signal {
+    case .data(let stream, let end, let failure):
+      let target = state.withLock { state in
+        end ? state.bodies.removeValue(forKey: stream) : state.bodies[stream]
+      }
+      target?.receive(body, isComplete: end, failure: failure.map { .unexpectedAnswer($0) })
+    case .credit(let stream, let bytes):
+      state.withLock { $0.credits[stream] }?.add(bytes)
+    case .stop(let stream): state.withLock { $0.credits[stream] }?.stop()
+    case .cancel(let id): state.withLock { $0.tasks[id] }?.cancel()
+    }
+  }
+
+  private func receive(_ request: Message.Request, body: [UInt8]) {
+    switch request.method {
+    case "initialize":
+      if let credit = request.params["limits"]?["streamCredit"]?.int {
+        state.withLock { $0.streamCredit = Int(credit) }
+      }
+      reply(
+        request.id,
+        ["protocol": 1, "sdk": "swift/0.1.0", "handles": ["http.request"]])
+    case "ping": reply(request.id, [:])
+    case "shutdown":
+      reply(request.id, [:])
+      let isIdle = state.withLock { state in
+        state.isShuttingDown = true
+        return state.tasks.isEmpty
+      }
+      if isIdle { exit(0) }
+    case "http.request": serve(request, body: body)
+    default:
+      let error = RPCError(HostError(.method, "", "this guest has no method \(request.method)"))
+      send(Message.response(.init(id: request.id, outcome: .error(error))).encoded)
+    }
+  }
+
+  private func reply(_ id: RequestID, _ result: JSONValue) {
+    send(Message.response(.init(id: id, outcome: .result(result))).encoded)
+  }
+
+  private func serve(_ request: Message.Request, body first: [UInt8]) {
+    let stream = request.stream
+    let body = RequestBody(first: first, isComplete: stream == nil) { [self] bytes in
+      guard let stream, bytes > 0 else { return }
+      send(StreamSignal.credit(stream: stream, bytes: bytes).encoded)
+    }
+    state.withLock { state in
+      if let stream { state.bodies[stream] = body }
+      // The task removes itself under this same lock, so it cannot finish before it is entered here.
+      state.tasks[request.id] = Task { await self.answer(request, body: body) }
+    }
+  }
+
+  private func answer(_ request: Message.Request, body: RequestBody) async {
+    do {
+      let head = try HTTPRequestHead(request.params)
+      let response = try await handler(HTTPRequest(head: head, body: body), Host(connection: self))
+      try await send(response, to: request.id)
+    } catch {
+      let area: HostError.Area = error is CancellationError ? .cancelled : .internal
+      let failure = RPCError(HostError(area, "", "the handler failed: \(error)"))
+      send(Message.response(.init(id: request.id, outcome: .error(failure))).encoded)
+    }
+    let isLast = state.withLock { state in
+      state.tasks[request.id] = nil
+      return state.isShuttingDown && state.tasks.isEmpty
+    }
+    if isLast { exit(0) }
+  }
+
+  private func send(_ response: HTTPResponse, to id: RequestID) async throws {
+    let head = HTTPResponseHead(status: response.status, headers: response.headers)
+    switch response.body {
+    case .bytes(let bytes) where bytes.count <= FrameLimits.pieceBytes * 8:
+      sendHead(head, to: id, stream: nil, body: bytes)
+    case .bytes(let bytes):
+      let pieces = AsyncThrowingStream<[UInt8], any Error> { continuation in
+        continuation.yield(bytes)
+        continuation.finish()
+      }
+      try await stream(head, pieces, to: id)
+    case .stream(let pieces): try await stream(head, pieces, to: id)
+    }
+  }
+
+  private func sendHead(_ head: HTTPResponseHead, to id: RequestID, stream: Int64?, body: [UInt8]) {
+    var writer = JSONWriter()
+    writer.raw("{\"jsonrpc\":\"2.0\",\"id\":")
+    id.write(to: &writer)
+    writer.raw(",\"result\":")
+    head.write(to: &writer)
+    Message.write(stream: stream, to: &writer)
+    writer.raw("}")
+    send(writer.bytes, body: body)
+  }
+
+  private func stream(
+    _ head: HTTPResponseHead, _ pieces: AsyncThrowingStream<[UInt8], any Error>, to id: RequestID
+  ) async throws {
+    let (number, credit) = state.withLock { state in
+      state.nextStream += 1
+      let credit = StreamCredit(state.streamCredit)
+      state.credits[state.nextStream] = credit
+      return (state.nextStream, credit)
+    }
+    defer { state.withLock { _ = $0.credits.removeValue(forKey: number) } }
+    sendHead(head, to: id, stream: number, body: [])
+    var failure: String?
+    do {
+      for try await piece in pieces {
+        var rest = piece[...]
+        while !rest.isEmpty {
+          let count = await credit.take(atMost: min(rest.count, FrameLimits.pieceBytes))
+          guard count > 0 else { throw CancellationError() }
+          send(
+            StreamSignal.data(stream: number, end: false, failure: nil).encoded,
+            body: Array(rest.prefix(count)))
+          rest = rest.dropFirst(count)
+        }
+      }
+    } catch { failure = "\(error)" }
+    send(StreamSignal.data(stream: number, end: true, failure: failure).encoded)
+  }
+}

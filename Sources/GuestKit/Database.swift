@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+public import GuestAPI
+
+/// One value of SQL, nothing converted.
+public enum SQLValue: Sendable, Equatable {
+  case null
+  case integer(Int64)
+  case real(Double)
+  case text(String)
+  case blob([UInt8])
+}
+
+extension SQLValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByFloatLiteral, ExpressibleByNilLiteral
+{
+  public init(stringLiteral value: String) { self = .text(value) }
+  public init(integerLiteral value: Int64) { self = .integer(value) }
+  public init(floatLiteral value: Double) { self = .real(value) }
+  public init(nilLiteral: ()) { self = .null }
+}
+
+/// A database of the app.
+public struct Database: Sendable {
+  public let name: String
+  let host: Host
+
+  /// Rows of a query; `row["column"]`.
+  public func query(_ sql: String, _ params: SQLValue...) async throws(GuestError) -> [SQLRow] {
+    var blobs: [UInt8] = []
+    let (result, body) = try await host.call("sql.query", request(sql, params, &blobs), body: blobs)
+    guard let columns = result["columns"]?.array?.compactMap(\.string),
+      let rows = result["rows"]?.array
+    else { throw .unexpectedAnswer("sql.query answered without columns and rows") }
+    var out: [SQLRow] = []
+    for row in rows {
+      var values: [SQLValue] = []
+      for value in row.array ?? [] { values.append(try SQLValue(json: value, body: body)) }
+      out.append(SQLRow(columns: columns, values: values))
+    }
+    return out
+  }
+
+  /// Runs one statement that returns no rows.
+  @discardableResult
+  public func execute(
+    _ sql: String, _ params: SQLValue...
+  ) async throws(GuestError) -> (changes: Int64, lastInsertRowID: Int64) {
+    var blobs: [UInt8] = []
+    let (result, _) = try await host.call(
+      "sql.execute", request(sql, params, &blobs), body: blobs)
+    return (result["changes"]?.int ?? 0, result["lastInsertRowId"]?.int ?? 0)
+  }
+
+  /// Runs several statements in one transaction: all or none.
+  public func batch(_ statements: [(sql: String, params: [SQLValue])]) async throws(GuestError) {
+    var blobs: [UInt8] = []
+    let list = statements.map { statement in
+      JSONValue.object(
+        JSONObject([
+          ("sql", .string(statement.sql)),
+          ("params", .array(statement.params.map { $0.json(&blobs) })),
+        ]))
+    }
+    _ = try await host.call(
+      "sql.batch", ["database": .string(name), "statements": .array(list)], body: blobs)
+  }
+
+  private func request(_ sql: String, _ params: [SQLValue], _ blobs: inout [UInt8]) -> JSONValue {
+    [
+      "database": .string(name), "sql": .string(sql),
+      "params": .array(params.map { $0.json(&blobs) }),
+    ]
+  }
+}
+
+/// One row, by column name or position.
+public struct SQLRow: Sendable {
+  public let columns: [String]
+  public let values: [SQLValue]
+
+  public subscript(_ column: String) -> SQLValue {
+    columns.firstIndex(of: column).map { values[$0] } ?? .null
+  }
+  public subscript(_ index: Int) -> SQLValue { values[index] }
+}
+
+extension SQLValue {
+  /// The wire form (docs/PROTOCOL.md); blobs go behind the others in the frame's body.
+  func json(_ blobs: inout [UInt8]) -> JSONValue {
+    switch self {
+    case .null: return .null
+    case .integer(let value): return .int(value)
+    case .real(let value) where value.isFinite: return .double(value)
+    case .real(let value) where value.isNaN: return .null
+    case .real(let value): return ["real": .string(value < 0 ? "-inf" : "inf")]
+    case .text(let value): return .string(value)
+    case .blob(let bytes):
+      defer { blobs += bytes }
+      return ["blob": [.int(Int64(blobs.count)), .int(Int64(bytes.count))]]
+    }
+  }
+
+  init(json: JSONValue, body: [UInt8]) throws(GuestError) {
+    switch json {
+    case .null: self = .null
+    case .int(let value): self = .integer(value)
+    case .double(let value): self = .real(value)
+    case .string(let value): self = .text(value)
+    case .object(let object):
+      if let real = object["real"]?.string {
+        self = .real(real == "-inf" ? -.infinity : .infinity)
+      } else if let place = object["blob"]?.array?.compactMap(\.int), place.count == 2,
+        place[0] >= 0, place[1] >= 0, place[0] + place[1] <= Int64(body.count)
+      {
+        self = .blob(Array(body[Int(place[0])..<Int(place[0] + place[1])]))
+      } else {
+        throw .unexpectedAnswer("a value of unknown form")
+      }
+    default: throw .unexpectedAnswer("\(json.typeName) where a value was expected")
+    }
+  }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+import Synchronization
+
+/// A request's body: an async sequence of pieces. Reading it lets the client send more.
+public final class RequestBody: AsyncSequence, Sendable {
+  public typealias Element = [UInt8]
+
+  private struct State {
+    var pieces: [[UInt8]] = []
+    var isComplete: Bool
+    var failure: GuestError?
+    var waiter: CheckedContinuation<Void, Never>?
+  }
+
+  private let state: Mutex<State>
+  /// Tells the host how much was consumed; does nothing for a body that came whole.
+  private let grant: @Sendable (Int) -> Void
+
+  init(first: [UInt8], isComplete: Bool, grant: @escaping @Sendable (Int) -> Void) {
+    state = Mutex(State(pieces: first.isEmpty ? [] : [first], isComplete: isComplete))
+    self.grant = grant
+  }
+
+  func receive(_ piece: [UInt8], isComplete: Bool, failure: GuestError? = nil) {
+    let waiter = state.withLock { state in
+      if !piece.isEmpty { state.pieces.append(piece) }
+      if isComplete { state.isComplete = true }
+      if let failure { state.failure = failure }
+      defer { state.waiter = nil }
+      return state.waiter
+    }
+    waiter?.resume()
+  }
+
+  /// The whole body.
+  ///
+  /// - Parameter max: more than this many bytes is refused with `unexpectedAnswer`.
+  public func collect(max: Int = 1 << 20) async throws -> [UInt8] {
+    var all: [UInt8] = []
+    for try await piece in self {
+      guard all.count + piece.count <= max else {
+        throw GuestError.unexpectedAnswer("the body is larger than \(max) bytes")
+      }
+      all += piece
+    }
+    return all
+  }
+
+  public func makeAsyncIterator() -> Iterator { Iterator(body: self) }
+
+  public struct Iterator: AsyncIteratorProtocol {
+    let body: RequestBody
+    public mutating func next() async throws -> [UInt8]? { try await body.next() }
+  }
+
+  private enum Step {
+    case piece([UInt8])
+    case end
+    case failed(GuestError)
+    case wait
+  }
+
+  private func next() async throws -> [UInt8]? {
+    while true {
+      let step = state.withLock { state -> Step in
+        if !state.pieces.isEmpty { return .piece(state.pieces.removeFirst()) }
+        if let failure = state.failure { return .failed(failure) }
+        return state.isComplete ? .end : .wait
+      }
+      switch step {
+      case .piece(let piece):
+        grant(piece.count)
+        return piece
+      case .end: return nil
+      case .failed(let error): throw error
+      case .wait:
+        await withCheckedContinuation { continuation in
+          let isReady = state.withLock { state in
+            if state.pieces.isEmpty, !state.isComplete, state.failure == nil {
+              state.waiter = continuation
+              return false
+            }
+            return true
+          }
+          if isReady { continuation.resume() }
+        }
+      }
+    }
+  }
+}

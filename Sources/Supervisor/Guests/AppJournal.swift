@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where the host writes what happened to an app: its log, `bulkhead ps`, the meter's events.
+package protocol AppJournal: Sendable {
+  func note(_ event: AppEvent, _ text: String)
+}
+
+/// Named events; the words are stable.
+package enum AppEvent: String, Sendable, CaseIterable {
+  case started, stopped, idle, crashed, oom, pids, storage, violation, swept
+  case startFailed = "start_failed"
+  case installed, upgraded
+  case logDropped = "log_dropped"
+  case weaker
+}

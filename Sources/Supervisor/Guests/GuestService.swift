@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+package import GuestAPI
+package import NIOCore
+
+/// The host's half of what a guest may ask for: one per app, so that who is calling comes from the connection and
+/// never from the message (design §3.4).
+package protocol GuestService: Sendable {
+  /// Answers one request. `reply` is called exactly once, on any thread.
+  func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void)
+  /// The guest's connection ended: nothing that is still under way is wanted.
+  func guestLeft()
+}
+
+package struct ServiceRequest: Sendable {
+  package var method: String
+  package var params: JSONValue
+  package var body: ByteBuffer
+  package var meta: Message.Meta
+}
+
+package enum ServiceReply: Sendable {
+  case result(JSONValue, body: ByteBuffer)
+  case failure(RPCError)
+
+  package static func failure(_ error: HostError) -> ServiceReply { .failure(RPCError(error)) }
+}

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestAPI
+import NIOCore
+
+/// What a session tells its app's runner. Called on the event loop.
+protocol GuestSessionOwner: AnyObject {
+  func sessionIsReady(_ session: GuestSession, handles: Set<String>)
+  /// A place in `toGuest` is free again.
+  func sessionFinishedCall(_ session: GuestSession)
+  /// The connection is over. `violation` is nil when the guest hung up on its own.
+  func sessionEnded(_ session: GuestSession, violation: ProtocolViolation?)
+}
+
+/// One guest's connection: the protocol of docs/PROTOCOL.md from the host's side. Confined to its event loop.
+final class GuestSession: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+
+  enum Phase { case connecting, shaking, ready, closing, ended }
+
+  let limits: FrameLimits
+  private let handshake: JSONValue
+  let service: any GuestService
+  private weak var owner: (any GuestSessionOwner)?
+  private var reader: FrameReader
+  private(set) var socket: GuestSocket?
+  private(set) var phase: Phase = .connecting
+  private var midFrameSince: NIODeadline?
+  private var readingIsPaused = false
+
+  /// Calls the guest has not answered whole, by request id.
+  private var calls: [Int64: GuestCall] = [:]
+  /// Whose answer a stream from the guest carries.
+  private var answerStreams: [Int64: AnswerStream] = [:]
+  /// Whose body a stream to the guest carries.
+  private var requestStreams: [Int64: GuestCall] = [:]
+  /// Requests of the guest the host has not answered.
+  private var guestRequests: Set<RequestID> = []
+  private var controlReplies: [Int64: (Message.Outcome) -> Void] = [:]
+  private var nextID: Int64 = 1
+  private var nextStream: Int64 = 1
+  private var cancelledSince: NIODeadline?
+
+  struct AnswerStream {
+    /// Nil once nobody wants it: its bytes are dropped until it ends.
+    var call: GuestCall?
+    var requestID: Int64
+    var credit: Int
+  }
+
+  /// A started frame must end within this (docs/SPECIFICATION.md).
+  static let frameTimeout: TimeAmount = .seconds(30)
+  /// More than this waiting for a guest that does not read ends it.
+  static let pendingBytesMax = 8 << 20
+  /// Past this the host stops reading a guest's requests until the guest reads its answers.
+  static let pauseReadingAbove = 1 << 20
+  static let stallTimeout: TimeAmount = .seconds(30)
+  static let cancelIgnoredTimeout: TimeAmount = .seconds(30)
+  /// `$/credit` is sent once this much was consumed, so that small pieces do not cost a frame each.
+  static let creditStep = 65_536
+
+  init(
+    limits: FrameLimits, handshake: JSONValue, service: any GuestService,
+    owner: any GuestSessionOwner
+  ) {
+    self.limits = limits
+    self.handshake = handshake
+    self.service = service
+    self.owner = owner
+    reader = FrameReader(limits: limits)
+  }
+
+  /// Calls that hold a place, answered streams included.
+  var inFlight: Int { calls.count }
+  var isReady: Bool { phase == .ready }
+  var hasGuestRequests: Bool { !guestRequests.isEmpty }
+
+  // MARK: Channel
+
+  func channelActive(context: ChannelHandlerContext) {
+    let socket = GuestSocket(channel: context.channel, now: .now())
+    self.socket = socket
+    phase = .shaking
+    socket.send { writer in
+      writer.raw("{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":")
+      writer.value(self.handshake)
+      writer.raw("}")
+    }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard phase != .ended else { return }
+    reader.append(unwrapInboundIn(data))
+    do throws(ProtocolViolation) {
+      while phase != .ended, let frame = try reader.next() { try receive(frame) }
+    } catch {
+      end(error)
+      return
+    }
+    midFrameSince = reader.isMidFrame ? (midFrameSince ?? .now()) : nil
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    if let socket, socket.pendingBytes > Self.pauseReadingAbove { readingIsPaused = true }
+    if !readingIsPaused { context.read() }
+    context.fireChannelReadComplete()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    end(nil)
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    end(ProtocolViolation(.socketClosed, "the socket failed: \(error)"))
+  }
+
+  /// Looks at what time alone can break. Called about once a second.
+  func tick(now: NIODeadline) {
+    guard phase != .ended, let socket else { return }
+    if let since = midFrameSince, now - since > Self.frameTimeout {
+      return end(ProtocolViolation(.frameTimeout, "a frame was not finished in 30 s"))
+    }
+    if socket.pendingBytes > Self.pendingBytesMax {
+      let pending = socket.pendingBytes
+      return end(ProtocolViolation(.readerStalled, "\(pending) bytes wait to be read"))
+    }
+    if socket.pendingBytes > 0, now - socket.lastProgress > Self.stallTimeout {
+      return end(ProtocolViolation(.readerStalled, "nothing was read for 30 s"))
+    }
+    if readingIsPaused, socket.pendingBytes <= Self.pauseReadingAbove / 2 { resumeReading() }
+    checkIgnoredCancels(now: now)
+  }
+
+  private func resumeReading() {
+    readingIsPaused = false
+    socket?.channel.read()
+  }
+
+  private func checkIgnoredCancels(now: NIODeadline) {
+    let abandoned = calls.values.count { if case .abandoned = $0.phase { true } else { false } }
+    guard abandoned >= limits.toGuest else {
+      cancelledSince = nil
+      return
+    }
+    let since = cancelledSince ?? now
+    cancelledSince = since
+    if now - since > Self.cancelIgnoredTimeout {
+      end(ProtocolViolation(.cancelIgnored, "all \(abandoned) places are held by cancelled calls"))
+    }
+  }
+
+  /// Ends the connection, and every call with it.
+  func end(_ violation: ProtocolViolation?) {
+    guard phase != .ended else { return }
+    let wasClosing = phase == .closing
+    phase = .ended
+    service.guestLeft()
+    let error = HostError(
+      .upstream, wasClosing ? "stopped" : violation?.reason.rawValue ?? "crashed",
+      wasClosing ? "the app was stopped" : "the app ended while it was answering")
+    for call in calls.values { call.fail(error) }
+    calls = [:]
+    answerStreams = [:]
+    requestStreams = [:]
+    let replies = controlReplies
+    controlReplies = [:]
+    for reply in replies.values { reply(.error(RPCError(error))) }
+    socket?.channel.close(promise: nil)
+    owner?.sessionEnded(self, violation: violation)
+  }
+}
+
+// MARK: Sending calls
+
+extension GuestSession {
+  /// Sends a call. The caller has checked that there is a place.
+  func start(_ call: GuestCall, deadlineMs: Int64) {
+    guard let socket else { return call.fail(HostError(.upstream, "crashed", "the app is gone")) }
+    let id = nextID
+    nextID += 1
+    var stream: Int64?
+    if !call.bodyIsComplete {
+      stream = nextStream
+      nextStream += 1
+      call.requestStream = stream
+      requestStreams[stream ?? 0] = call
+    }
+    call.phase = .sent(id)
+    call.session = self
+    calls[id] = call
+    let body = call.body
+    call.body = ByteBuffer()
+    // A body that gathered while the call was queued may be more than one frame holds.
+    let first = body.getSlice(
+      at: body.readerIndex, length: min(body.readableBytes, limits.streamCredit))
+    socket.send(body: first) { writer in
+      writer.raw("{\"jsonrpc\":\"2.0\",\"id\":")
+      writer.int(id)
+      writer.raw(",\"method\":\"http.request\",\"params\":")
+      call.head.write(to: &writer)
+      writer.raw(",\"meta\":{\"deadlineMs\":")
+      writer.int(deadlineMs)
+      writer.raw("}")
+      Message.write(stream: stream, to: &writer)
+      writer.raw("}")
+    }
+  }
+
+  func sendBody(of call: GuestCall, _ piece: ByteBuffer, isComplete: Bool) {
+    guard let stream = call.requestStream, let socket else { return }
+    var rest = piece
+    repeat {
+      let next = rest.readSlice(length: min(rest.readableBytes, FrameLimits.pieceBytes))
+      let isLast = rest.readableBytes == 0
+      socket.send(body: next) { writer in
+        StreamSignal.data(stream: stream, end: isComplete && isLast, failure: nil)
+          .write(to: &writer)
+      }
+    } while rest.readableBytes > 0
+    if isComplete { closeRequestStream(of: call) }
+  }
+
+  func abortBody(of call: GuestCall) {
+    guard let stream = call.requestStream, let socket else { return }
+    socket.send {
+      StreamSignal.data(stream: stream, end: true, failure: "the client went away").write(to: &$0)
+    }
+    closeRequestStream(of: call)
+  }
+
+  private func closeRequestStream(of call: GuestCall) {
+    if let stream = call.requestStream { requestStreams[stream] = nil }
+    call.requestStream = nil
+    call.bodyIsComplete = true
+  }
+
+  func grantAnswer(of call: GuestCall, bytes: Int) {
+    guard let stream = call.answerStream, answerStreams[stream] != nil else { return }
+    call.ungranted += bytes
+    guard call.ungranted >= Self.creditStep else { return }
+    let grant = call.ungranted
+    call.ungranted = 0
+    answerStreams[stream]?.credit += grant
+    socket?.send { StreamSignal.credit(stream: stream, bytes: grant).write(to: &$0) }
+  }
+
+  /// The client is gone. The guest's place stays taken until it answers.
+  func cancel(_ call: GuestCall) {
+    if call.requestStream != nil { abortBody(of: call) }
+    switch call.phase {
+    case .sent(let id):
+      call.phase = .abandoned(id)
+      socket?.send { StreamSignal.cancel(.number(id)).write(to: &$0) }
+    case .answering(let id):
+      call.phase = .abandoned(id)
+      if let stream = call.answerStream {
+        answerStreams[stream]?.call = nil
+        socket?.send { StreamSignal.stop(stream: stream).write(to: &$0) }
+      }
+    default: break
+    }
+  }
+
+  /// `ping` or `shutdown`: a request of the host itself.
+  func control(
+    _ method: StaticString, params: JSONValue, reply: @escaping (Message.Outcome) -> Void
+  ) {
+    guard let socket else { return }
+    let id = nextID
+    nextID += 1
+    controlReplies[id] = reply
+    socket.send { writer in
+      writer.raw("{\"jsonrpc\":\"2.0\",\"id\":")
+      writer.int(id)
+      writer.raw(",\"method\":\"")
+      writer.raw(method)
+      writer.raw("\",\"params\":")
+      writer.value(params)
+      writer.raw("}")
+    }
+  }
+
+  /// Asks the guest to finish and exit. New calls must not follow.
+  func shutdown(reason: String, graceMs: Int64) {
+    guard phase == .ready || phase == .shaking else { return }
+    phase = .closing
+    control("shutdown", params: ["reason": .string(reason), "graceMs": .int(graceMs)]) { _ in }
+  }
+}
+
+// MARK: Receiving
+
+extension GuestSession {
+  private func receive(_ frame: FrameReader.WireFrame) throws(ProtocolViolation) {
+    let message = try Message(frame.json)
+    if phase == .shaking { return try receiveHandshake(message) }
+    switch message {
+    case .response(let response): try receive(response, body: frame.body)
+    case .request(let request): try receive(request, body: frame.body)
+    case .notification(let method, let params):
+      guard let signal = try StreamSignal(method: method, params: params) else { return }
+      try receive(signal, body: frame.body)
+    }
+  }
+
+  private func receiveHandshake(_ message: Message) throws(ProtocolViolation) {
+    guard case .response(let response) = message, response.id == .number(0) else {
+      throw ProtocolViolation(.handshakeOrder, "something came before the answer to initialize")
+    }
+    guard case .result(let result) = response.outcome else {
+      throw ProtocolViolation(.handshakeProtocol, "initialize was answered with an error")
+    }
+    guard result["protocol"]?.int == 1 else {
+      throw ProtocolViolation(.handshakeProtocol, "the guest does not speak protocol 1")
+    }
+    phase = .ready
+    let handles = Set((result["handles"]?.array ?? []).compactMap(\.string))
+    owner?.sessionIsReady(self, handles: handles)
+  }
+
+  private func receive(
+    _ response: Message.Response, body: ByteBuffer
+  ) throws(ProtocolViolation) {
+    guard case .number(let id) = response.id else {
+      throw ProtocolViolation(.responseUnknownID, "an answer to an id the host never used")
+    }
+    if let reply = controlReplies.removeValue(forKey: id) { return reply(response.outcome) }
+    guard let call = calls[id] else {
+      throw ProtocolViolation(.responseUnknownID, "an answer to \(id), which is not in flight")
+    }
+    guard call.answerStream == nil else {
+      throw ProtocolViolation(.responseUnknownID, "a second answer to \(id)")
+    }
+    if let stream = response.stream {
+      guard answerStreams[stream] == nil else {
+        throw ProtocolViolation(.streamUnknown, "stream \(stream) is open already")
+      }
+      guard body.readableBytes <= limits.streamCredit else {
+        throw ProtocolViolation(.streamCredit, "more than \(limits.streamCredit) bytes at once")
+      }
+    }
+    switch response.outcome {
+    case .error(let error): finish(call, id: id) { $0.fail(Self.failure(error)) }
+    case .result(let result): receive(result, of: call, id: id, stream: response.stream, body: body)
+    }
+  }
+
+  private func receive(
+    _ result: JSONValue, of call: GuestCall, id: Int64, stream: Int64?, body: ByteBuffer
+  ) {
+    let head: HTTPResponseHead
+    do throws(HostError) {
+      head = try HTTPResponseHead(result)
+    } catch {
+      if let stream { refuse(stream: stream, id: id) }
+      let failure = HostError(
+        .upstream, "answer", "the app's answer was not a valid response", log: error.message)
+      return finish(call, id: id, keepPlace: stream != nil) { $0.fail(failure) }
+    }
+    guard let stream else {
+      return finish(call, id: id) { call in
+        guard !call.isFinished else { return }
+        call.phase = .done
+        call.session = nil
+        call.answer(head: head, body: body, isComplete: true)
+      }
+    }
+    call.answerStream = stream
+    let isWanted = !call.isFinished
+    answerStreams[stream] = AnswerStream(
+      call: isWanted ? call : nil, requestID: id,
+      credit: limits.streamCredit - body.readableBytes)
+    if isWanted {
+      call.phase = .answering(id)
+      call.answer(head: head, body: body, isComplete: false)
+    } else {
+      socket?.send { StreamSignal.stop(stream: stream).write(to: &$0) }
+    }
+  }
+
+  /// Remembers a stream nobody will read, until it ends.
+  private func refuse(stream: Int64, id: Int64) {
+    answerStreams[stream] = AnswerStream(call: nil, requestID: id, credit: limits.streamCredit)
+    socket?.send { StreamSignal.stop(stream: stream).write(to: &$0) }
+  }
+
+  /// The call has its answer, whole or failed.
+  private func finish(
+    _ call: GuestCall, id: Int64, keepPlace: Bool = false, _ deliver: (GuestCall) -> Void
+  ) {
+    if let stream = call.requestStream {
+      // The answer came before the end of the request's body: nobody reads the rest.
+      requestStreams[stream] = nil
+      call.requestStream = nil
+      socket?.send {
+        StreamSignal.data(stream: stream, end: true, failure: "answered").write(to: &$0)
+      }
+      if !call.isFinished { call.stopRequestBody() }
+    }
+    deliver(call)
+    guard !keepPlace else { return }
+    calls[id] = nil
+    owner?.sessionFinishedCall(self)
+  }
+
+  private static func failure(_ error: RPCError) -> HostError {
+    if error.code == HostError.Area.cancelled.rpcCode {
+      return HostError(.cancelled, "", "the call was cancelled")
+    }
+    return HostError(
+      .upstream, "app_error", "the app answered with an error",
+      log: "\(error.code) \(error.word): \(error.message)")
+  }
+
+  private func receive(
+    _ signal: StreamSignal, body: ByteBuffer
+  ) throws(ProtocolViolation) {
+    switch signal {
+    case .data(let stream, let isEnd, let failure):
+      try receiveData(stream: stream, isEnd: isEnd, failure: failure, body: body)
+    case .credit(let stream, let bytes): requestStreams[stream]?.grantRequestBody(bytes: bytes)
+    case .stop(let stream):
+      guard let call = requestStreams[stream] else { return }
+      socket?.send { StreamSignal.data(stream: stream, end: true, failure: nil).write(to: &$0) }
+      closeRequestStream(of: call)
+      call.stopRequestBody()
+    case .cancel(let id):
+      // The host answers every request within its own bounds; the answer is on its way.
+      _ = id
+    }
+  }
+
+  private func receiveData(
+    stream: Int64, isEnd: Bool, failure: String?, body: ByteBuffer
+  ) throws(ProtocolViolation) {
+    guard var entry = answerStreams[stream] else {
+      throw ProtocolViolation(.streamUnknown, "data for stream \(stream), which is not open")
+    }
+    entry.credit -= body.readableBytes
+    guard entry.credit >= 0 else {
+      throw ProtocolViolation(.streamCredit, "stream \(stream) sent more than it was granted")
+    }
+    answerStreams[stream] = isEnd ? nil : entry
+    if let call = entry.call, !call.isFinished {
+      if isEnd, failure != nil {
+        call.fail(
+          HostError(.upstream, "aborted", "the app broke off its answer", log: failure ?? ""))
+      } else if isEnd || body.readableBytes > 0 {
+        if isEnd {
+          call.phase = .done
+          call.session = nil
+        }
+        call.answer(body: body, isComplete: isEnd)
+      }
+    }
+    guard isEnd, let call = calls[entry.requestID] else { return }
+    finish(call, id: entry.requestID) { _ in }
+  }
+
+  private func receive(
+    _ request: Message.Request, body: ByteBuffer
+  ) throws(ProtocolViolation) {
+    guard !guestRequests.contains(request.id) else {
+      throw ProtocolViolation(.requestDuplicateID, "a request under an id that is in flight")
+    }
+    if let stream = request.stream {
+      // No method of version 1 takes a streamed body from a guest; the stream is refused, not the guest.
+      answerStreams[stream] = AnswerStream(
+        call: nil, requestID: -1, credit: limits.streamCredit - body.readableBytes)
+      socket?.send { StreamSignal.stop(stream: stream).write(to: &$0) }
+      let error = HostError(.params, "stream", "\(request.method) takes no streamed body")
+      return reply(.failure(error), to: request.id)
+    }
+    guard guestRequests.count < limits.toHost else {
+      let error = HostError(
+        .overloaded, "in_flight", "more than \(limits.toHost) requests at once; wait for answers")
+      return reply(.failure(error), to: request.id)
+    }
+    guestRequests.insert(request.id)
+    let loop = NIOLoopBound(self, eventLoop: eventLoop)
+    let id = request.id
+    service.handle(
+      ServiceRequest(
+        method: request.method, params: request.params, body: body, meta: request.meta)
+    ) { answer in
+      if loop.eventLoop.inEventLoop {
+        loop.value.finish(id, with: answer)
+      } else {
+        loop.eventLoop.execute { loop.value.finish(id, with: answer) }
+      }
+    }
+  }
+
+  private var eventLoop: any EventLoop {
+    guard let loop = socket?.channel.eventLoop else { preconditionFailure("no channel yet") }
+    return loop
+  }
+
+  private func finish(_ id: RequestID, with answer: ServiceReply) {
+    guard phase != .ended, guestRequests.remove(id) != nil else { return }
+    reply(answer, to: id)
+  }
+
+  private func reply(_ answer: ServiceReply, to id: RequestID) {
+    switch answer {
+    case .failure(let error):
+      let response = Message.response(.init(id: id, outcome: .error(error)))
+      socket?.send { response.write(to: &$0) }
+    case .result(let result, let body):
+      let response = Message.response(.init(id: id, outcome: .result(result)))
+      let json = response.encoded
+      guard json.count <= limits.jsonBytes, json.count + body.readableBytes + 4 <= limits.frameBytes
+      else {
+        let error = HostError(
+          .quota, "frame", "the answer is larger than one frame; ask for less at a time")
+        return reply(.failure(error), to: id)
+      }
+      socket?.send(body: body) { $0.raw(json) }
+    }
+  }
+}
+
+// MARK: Deadlines
+
+extension GuestSession {
+  /// Fails calls whose answer has not begun within `deadline`, and tells the guest to stop working on them.
+  func expire(now: NIODeadline, deadline: TimeAmount) {
+    for (id, call) in calls where call.phase == .sent(id) && now - call.queuedAt > deadline {
+      if call.requestStream != nil { abortBody(of: call) }
+      let seconds = deadline.nanoseconds / 1_000_000_000
+      call.fail(HostError(.deadline, "", "the app did not answer within \(seconds) s"))
+      call.phase = .abandoned(id)
+      socket?.send { StreamSignal.cancel(.number(id)).write(to: &$0) }
+    }
+  }
+}

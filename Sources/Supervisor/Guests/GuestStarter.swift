@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestAPI
+import NIOCore
+
+/// Starts an app's process and hands over its end of the socket. Production: `SandboxStarter`; tests: a fake.
+protocol GuestStarter: Sendable {
+  func start(_ guest: GuestSpec) async throws(HostError) -> StartedGuest
+}
+
+/// Everything about one app that running it needs.
+package struct GuestSpec: Sendable {
+  package var appID: String
+  package var name: String
+  package var version: String
+  package var build: Int64
+  package var command: [String]
+  package var runtime: String
+  package var environment: [String: String]
+  /// Directory of the app on the host: `apps/<id>`.
+  package var appDirectory: String
+  /// Read-only code of the version that runs.
+  package var codeDirectory: String
+  package var hasDataDirectory: Bool
+  package var databases: [String]
+  package var limits: GuestLimits
+  package var maxConcurrency: Int
+  package var startTimeout: TimeAmount
+  package var idleTimeout: TimeAmount
+  /// The dedicated host uid when the host runs as root.
+  package var uid: UInt32?
+}
+
+package struct GuestLimits: Sendable, Equatable {
+  package var cpuCores: Double
+  package var memoryBytes: UInt64
+  package var processes: Int
+  package var storageBytes: UInt64
+}
+
+/// A process that has been started and its descriptors, which now belong to the receiver.
+struct StartedGuest: Sendable {
+  var process: any GuestProcess
+  /// The host's end of the guest's socket.
+  var socket: CInt
+}
+
+/// A running sealed process.
+protocol GuestProcess: Sendable {
+  var pid: Int32 { get }
+  func kill()
+  func waitForExit() async -> GuestExit
+}
+
+/// How a guest ended.
+package struct GuestExit: Sendable, Equatable {
+  package enum Cause: Sendable, Equatable {
+    case exited(Int32)
+    case signaled(Int32)
+  }
+  package var cause: Cause
+  package var oomKilled = false
+  package var processLimitHit = false
+
+  package var description: String {
+    let base =
+      switch cause {
+      case .exited(let code): "exited with code \(code)"
+      case .signaled(let signal): "was ended by signal \(signal)"
+      }
+    return base + (oomKilled ? " (oom: over its memory limit)" : "")
+      + (processLimitHit ? " (pids: over its process limit)" : "")
+  }
+}
