@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the app used so far."""
+
+from __future__ import annotations
+
+from ._connection import current
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def get() -> dict[str, Any]:
+    """The app's use by meter. Raises HostError."""
+    usage: dict[str, Any] = current().request("usage.get").result
+    return usage
