@@ -264,7 +264,7 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
       session.expire(now: now, deadline: Self.answerTimeout)
       session.tick(now: now)
       if session.isReady, session.inFlight == 0, queue.isEmpty, !session.hasGuestRequests,
-        now - lastActivity > spec.idleTimeout
+        let idleTimeout = spec.idleTimeout, now - lastActivity > idleTimeout
       {
         journal.note(.idle, "nothing to do for a while: stopping the app until it is called")
         apply(.stop)

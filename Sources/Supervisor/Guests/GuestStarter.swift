@@ -25,7 +25,8 @@ package struct GuestSpec: Sendable {
   package var limits: GuestLimits
   package var maxConcurrency: Int
   package var startTimeout: TimeAmount
-  package var idleTimeout: TimeAmount
+  /// Nil: never stopped for want of work.
+  package var idleTimeout: TimeAmount?
   /// The dedicated host uid when the host runs as root.
   package var uid: UInt32?
 }
