@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import GuestAPI
+import GuestAPI
 
 /// One value of SQL, nothing converted.
 public enum SQLValue: Sendable, Equatable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import GuestAPI
+import GuestAPI
 import Glibc
 
 /// The entry point of a Swift guest.

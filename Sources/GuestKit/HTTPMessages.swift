@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import GuestAPI
+import GuestAPI
 
 /// One request of a client.
 public struct HTTPRequest: Sendable {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import GuestAPI
+import GuestAPI
 
 /// What a guest may ask of its host.
 public struct Host: Sendable {

@@ -6,3 +6,6 @@ struct sqlite3;
 
 /// sqlite3_db_config(db, option, value, NULL) for the options that take an int. Returns SQLite's code.
 int bh_sqlite_config(struct sqlite3 *db, int option, int value);
+
+/// syncfs(2): writes out the file system that `fd` lies on. 0, or -1 with errno.
+int bh_syncfs(int fd);

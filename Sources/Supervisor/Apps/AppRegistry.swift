@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import GuestAPI
-package import Manifest
+import GuestAPI
+import Manifest
 import Glibc
 import Meter
 import Synchronization

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CHostShims
 import GuestAPI
 import Glibc
 
@@ -37,7 +38,7 @@ struct PackageTree {
     guard to >= 0 else { throw failed("open", target) }
     defer { close(to) }
     try copyDirectory(from: from, to: to, path: "", depth: 0)
-    guard syncfs(to) == 0 else { throw failed("syncfs", target) }
+    guard bh_syncfs(to) == 0 else { throw failed("syncfs", target) }
   }
 
   private func reason() -> String { String(cString: strerror(errno)) }
@@ -147,8 +148,10 @@ struct PackageTree {
     _ name: String, from: Int32, to: Int32, path: String
   ) throws(HostError) {
     var target = [UInt8](repeating: 0, count: 4_096)
-    let count = target.withUnsafeMutableBytes {
-      readlinkat(from, name, $0.baseAddress?.assumingMemoryBound(to: CChar.self), $0.count)
+    let count = target.withUnsafeMutableBytes { bytes in
+      bytes.withMemoryRebound(to: CChar.self) { text in
+        text.baseAddress.map { readlinkat(from, name, $0, text.count) } ?? -1
+      }
     }
     guard count > 0, count < target.count,
       let text = String(validating: target[..<count], as: UTF8.self)

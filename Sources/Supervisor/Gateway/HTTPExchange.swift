@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import GuestAPI
-package import NIOCore
+import GuestAPI
+import NIOCore
 
 /// Who answers an app's requests. The gateway knows no more of guests than this.
 package protocol HTTPBackend: Sendable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package import GuestAPI
-package import NIOCore
+import GuestAPI
+import NIOCore
 
 /// The host's half of what a guest may ask for: one per app, so that who is calling comes from the connection and
 /// never from the message (design §3.4).

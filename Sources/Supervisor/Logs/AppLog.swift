@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Dispatch
-package import Meter
+import Meter
 import Synchronization
 
 /// One app's log: what it prints, and what the host says about it. Bounded on disk, in memory and per second.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestAPI
-package import Meter
+import Meter
 
 /// One line of an app's log.
 package struct LogEntry: Sendable, Equatable {

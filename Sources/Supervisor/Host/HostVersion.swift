@@ -1,0 +1,1 @@
+let hostVersion = "0.1.0"
