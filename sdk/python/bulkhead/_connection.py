@@ -86,8 +86,6 @@ class Request:
         if self.answered:
             raise RuntimeError("this request was answered before")
         self.answered = True
-        if self.stream is not None:
-            self.connection.leave_input(self.stream)
 
 
 class Connection:
@@ -231,11 +229,6 @@ class Connection:
     def forget_output(self, number: int) -> None:
         self._outputs.pop(number, None)
 
-    def leave_input(self, stream: InputStream) -> None:
-        """The request was answered; what is left of its body is not wanted."""
-        if not stream._ended:
-            stream.stop()
-
     # The loop.
 
     def _prepare(self) -> None:
@@ -373,6 +366,8 @@ class Connection:
             print_exc()
             self._fail(request, HostError("internal.app", f"the app failed: {type(error).__name__}"))
         finally:
+            if request.stream is not None:
+                request.stream.leave()
             with self._state_lock:
                 self._active.pop(request.id, None)
             if self.stopping:

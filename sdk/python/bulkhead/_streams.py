@@ -9,7 +9,7 @@ from __future__ import annotations
 from _thread import allocate_lock
 
 from ._errors import Disconnected
-from ._wire import PIECE, data_text, head, write_two
+from ._wire import PIECE, data_text, head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,13 +45,14 @@ class InputStream:
         self._pieces = [first] if first else []
         self._signal = Signal()
         self._ended = False
+        self._stopped = False
         self._error: str | None = None
         self._taken = 0
         self._grant_at = max(1, credit // 2)
 
     def feed(self, piece: bytes, end: bool, error: str | None) -> None:
         """From the reading thread."""
-        if piece:
+        if piece and not self._stopped:
             self._pieces.append(piece)
         if end:
             self._error = error
@@ -76,9 +77,17 @@ class InputStream:
             )
         return piece
 
+    def leave(self) -> None:
+        """Nobody will read on."""
+        try:
+            self.stop()
+        except OSError:
+            pass  # The connection is gone, and with it the sender.
+
     def stop(self) -> None:
         """Nothing more is wanted."""
-        if not self._ended:
+        if not self._ended and not self._stopped:
+            self._stopped = True
             self._connection.send_text(
                 '{"jsonrpc":"2.0","method":"$/stop","params":{"stream":%d}}' % self._number
             )

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+'use strict';
+
+// SQL values to and from the wire. JSON carries null, 64-bit integers, doubles and text; blobs
+// ride in the body of the frame, and the infinities have a form of their own.
+//
+//   null                         NULL
+//   BigInt, safe integer         INTEGER
+//   other number                 REAL (NaN: NULL, as SQLite has it)
+//   string                       TEXT
+//   boolean                      INTEGER 0 or 1
+//   ArrayBuffer, its views       BLOB
+//
+// Back: an INTEGER is a number if it is exact as one, else a BigInt.
+
+const { HostError } = require('./errors.js');
+const { EMPTY } = require('./wire.js');
+
+const INT_MIN = -(2n ** 63n);
+const INT_MAX = 2n ** 63n - 1n;
+
+class Blobs {
+  constructor() {
+    this.parts = null;
+    this.length = 0;
+  }
+
+  add(view) {
+    (this.parts ??= []).push(view);
+    const at = this.length;
+    this.length += view.length;
+    return '{"blob":[' + at + ',' + view.length + ']}';
+  }
+
+  body() {
+    return this.parts === null ? EMPTY
+      : this.parts.length === 1 ? this.parts[0] : Buffer.concat(this.parts);
+  }
+}
+
+function encodeValue(value, blobs) {
+  switch (typeof value) {
+    case 'number':
+      return encodeNumber(value);
+    case 'string':
+      if (!value.isWellFormed()) throw new HostError('params.text', 'text with a lone surrogate');
+      return JSON.stringify(value);
+    case 'bigint':
+      if (value >= INT_MIN && value <= INT_MAX) return value.toString();
+      throw new HostError('params.value', `the integer ${value} does not fit 64 bits`);
+    case 'boolean':
+      return value ? '1' : '0';
+    case 'object':
+      if (value === null) return 'null';
+      if (ArrayBuffer.isView(value)) {
+        return blobs.add(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+      }
+      if (value instanceof ArrayBuffer) return blobs.add(new Uint8Array(value));
+  }
+  throw new HostError(
+    'params.value',
+    `a ${value?.constructor?.name ?? typeof value} is no SQL value; ` +
+      'use null, number, bigint, string, boolean or Uint8Array',
+  );
+}
+
+function encodeNumber(value) {
+  if (Number.isSafeInteger(value)) return Object.is(value, -0) ? '-0.0' : String(value);
+  if (Number.isNaN(value)) return 'null';
+  if (!Number.isFinite(value)) return value > 0 ? '{"real":"inf"}' : '{"real":"-inf"}';
+  // A whole number this large is a double; written with an exponent it stays one.
+  return Number.isInteger(value) ? value.toExponential() : String(value);
+}
+
+function encodeParams(params, blobs) {
+  if (Array.isArray(params)) {
+    let out = '[';
+    for (let at = 0; at < params.length; at++) {
+      out += (at === 0 ? '' : ',') + encodeValue(params[at], blobs);
+    }
+    return out + ']';
+  }
+  if (params === null || typeof params !== 'object' || ArrayBuffer.isView(params)) {
+    throw new HostError('params.value', 'params is an array, or an object for named parameters');
+  }
+  const parts = [];
+  for (const name of Object.keys(params)) {
+    parts.push(JSON.stringify(name) + ':' + encodeValue(params[name], blobs));
+  }
+  return '{' + parts.join(',') + '}';
+}
+
+/** Whether no value needs a second look: no object but the message and its result. */
+function flat(text) {
+  const second = text.indexOf('{', 1);
+  return second === -1 || text.indexOf('{', second + 1) === -1;
+}
+
+function special(value, body) {
+  if (value.blob !== undefined) {
+    const [at, length] = value.blob;
+    return new Uint8Array(body.buffer, body.byteOffset + at, length);
+  }
+  if (value.int !== undefined) return BigInt(value.int);
+  if (value.real !== undefined) return value.real === '-inf' ? -Infinity : Infinity;
+  throw new HostError('internal.value', 'the host sent a value this SDK does not know');
+}
+
+function decodeRows({ columns, rows }, body, text, arrays) {
+  if (!flat(text)) {
+    for (const row of rows) {
+      for (let at = 0; at < row.length; at++) {
+        const value = row[at];
+        if (value !== null && typeof value === 'object') row[at] = special(value, body);
+      }
+    }
+  }
+  const out = arrays ? rows : rows.map((row) => asObject(columns, row));
+  Object.defineProperty(out, 'columns', { value: columns });
+  return out;
+}
+
+function asObject(columns, row) {
+  const object = {};
+  for (let at = 0; at < columns.length; at++) {
+    const name = columns[at];
+    if (name === '__proto__') {
+      Object.defineProperty(object, name, {
+        value: row[at], enumerable: true, writable: true, configurable: true,
+      });
+    } else {
+      object[name] = row[at];
+    }
+  }
+  return object;
+}
+
+module.exports = { Blobs, encodeParams, decodeRows };
