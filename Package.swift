@@ -60,8 +60,12 @@ let leaves: [Target] = [
   .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
   .testTarget(
     name: "SandboxTests", dependencies: ["Sandbox", "SandboxLaunch"], swiftSettings: strict),
-  .testTarget(name: "MeterTests", dependencies: ["Meter"], swiftSettings: strict),
-  .testTarget(name: "ManifestTests", dependencies: ["Manifest"], swiftSettings: strict),
+  .testTarget(
+    name: "MeterTests", dependencies: ["Meter", "SQLite"], exclude: ["Vectors", "Golden"],
+    swiftSettings: strict),
+  .testTarget(
+    name: "ManifestTests", dependencies: ["Manifest", "GuestAPI"], exclude: ["Golden"],
+    swiftSettings: strict),
   .testTarget(
     name: "SQLWorkerTests",
     dependencies: ["SQLWorker", "SQLEngine", "GuestAPI", "SQLite", "CSQLite"],
@@ -71,7 +75,7 @@ let leaves: [Target] = [
 
 let house: [Target] = [
   // The wire shapes of the admin socket, shared by the host and the command.
-  .target(name: "AdminAPI", swiftSettings: strict),
+  .target(name: "AdminAPI", dependencies: ["GuestAPI"], swiftSettings: strict),
   .target(
     name: "Supervisor",
     dependencies: [

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The paths of the admin socket. `{app}` is an app's id or its origin name.
+public enum AdminPath {
+  public static let version = "/v1/version"
+  public static let doctor = "/v1/doctor"
+  public static let events = "/v1/events"
+  public static let stats = "/v1/stats"
+  public static let reviews = "/v1/reviews"
+  public static let apps = "/v1/apps"
+  public static let reports = "/v1/reports"
+  public static let metrics = "/metrics"
+  public static let alive = "/healthz"
+  public static let ready = "/readyz"
+
+  public static func app(_ app: String) -> String { "\(apps)/\(escape(app))" }
+  public static func app(_ app: String, _ rest: String...) -> String {
+    ([self.app(app)] + rest.map(escape)).joined(separator: "/")
+  }
+
+  /// RFC 3986 §2.3: everything but the unreserved characters is percent-encoded.
+  public static func escape(_ text: String) -> String {
+    var escaped = ""
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+        UInt8(ascii: "_"), UInt8(ascii: "~"):
+        escaped.unicodeScalars.append(Unicode.Scalar(byte))
+      default:
+        let hex = String(byte, radix: 16, uppercase: true)
+        escaped += "%" + (hex.utf8.count == 1 ? "0" : "") + hex
+      }
+    }
+    return escaped
+  }
+
+  /// `path?name=value&…`, with the values that are there.
+  public static func query(_ path: String, _ items: [(String, String?)]) -> String {
+    let pairs = items.compactMap { item in item.1.map { "\(item.0)=\(escape($0))" } }
+    return pairs.isEmpty ? path : path + "?" + pairs.joined(separator: "&")
+  }
+}
