@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Swift cannot call by itself: variadic C functions and system calls without a glibc wrapper.
 #pragma once
+// Not in Swift's Glibc module.
+#include <sys/epoll.h>
+#include "bh_launch.h"
+#include "bh_linux.h"
 
 struct sqlite3;
 
