@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+import CHostShims
+
+/// How a cell is built: everything that does not depend on which command runs in it.
+///
+/// Two launches with equal cell plans can use cells built ahead of need.
+struct CellPlan: Sendable, Equatable {
+  var identity: Identity
+  var hostname = "app"
+  var cgroup = CgroupPlacement()
+  var steps: [Step] = []
+  var forbidsUserNamespaces = true
+
+  struct Identity: Sendable, Equatable {
+    var insideUID: UInt32 = 1000
+    var insideGID: UInt32 = 1000
+    var outsideUID: UInt32
+    var outsideGID: UInt32
+    var isPrivileged: Bool
+  }
+
+  /// One thing made in the new root, in order. Paths inside are relative to it.
+  enum Step: Sendable, Equatable {
+    case directory(String, mode: UInt32 = 0o755)
+    case link(target: String, path: String)
+    case file(String, content: String)
+    case tmpfs(String, bytes: UInt64, inodes: UInt64, mode: UInt32)
+    case bind(source: String, path: String, MountAttributes, kind: BindKind, mapsOwner: Bool)
+    case proc(options: String)
+  }
+
+  enum BindKind: UInt32, Sendable { case directory = 0, file, device }
+
+  struct MountAttributes: OptionSet, Sendable, Equatable {
+    let rawValue: UInt64
+    static let readOnly = MountAttributes(rawValue: 0x1)
+    static let noSetuid = MountAttributes(rawValue: 0x2)
+    static let noDevices = MountAttributes(rawValue: 0x4)
+    static let noExecute = MountAttributes(rawValue: 0x8)
+  }
+
+  /// The CELL plan in the bytes of `bh_launch.h`.
+  func encoded() -> [UInt8] {
+    var writer = PlanWriter()
+    writer.record(BH_REC_IDENTITY) {
+      $0.value(
+        bh_identity(
+          inside_uid: identity.insideUID, outside_uid: identity.outsideUID,
+          inside_gid: identity.insideGID, outside_gid: identity.outsideGID,
+          privileged: identity.isPrivileged ? 1 : 0, pad: 0))
+    }
+    writer.record(BH_REC_HOSTNAME, hostname)
+    if let path = cgroup.into { writer.record(BH_REC_CGROUP_INTO, path) }
+    for path in cgroup.joins { writer.record(BH_REC_CGROUP_PROCS, path) }
+    for path in cgroup.removes { writer.record(BH_REC_CGROUP_REMOVE, path) }
+    if forbidsUserNamespaces { writer.record(BH_REC_NO_USER_NAMESPACES) { _ in } }
+    for step in steps { step.write(to: &writer) }
+    return writer.bytes
+  }
+
+  /// The step a report's record index means, for the error message.
+  func describe(record index: Int) -> String {
+    let before =
+      2 + (cgroup.into == nil ? 0 : 1) + cgroup.joins.count + cgroup.removes.count
+      + (forbidsUserNamespaces ? 1 : 0)
+    let position = index - before
+    guard steps.indices.contains(position) else { return "" }
+    switch steps[position] {
+    case .directory(let path, _), .link(_, let path), .file(let path, _),
+      .tmpfs(let path, _, _, _):
+      return "/" + path
+    case .bind(let source, let path, _, _, _): return "\(source) at /\(path)"
+    case .proc: return "/proc"
+    }
+  }
+}
+
+extension CellPlan.Step {
+  func write(to writer: inout PlanWriter) {
+    switch self {
+    case .directory(let path, let mode):
+      writer.record(BH_REC_DIRECTORY) {
+        $0.value(bh_mode(mode: mode, pad: 0))
+        $0.text(path)
+      }
+    case .link(let target, let path):
+      writer.record(BH_REC_SYMLINK) {
+        $0.text(target)
+        $0.text(path)
+      }
+    case .file(let path, let content):
+      writer.record(BH_REC_FILE) {
+        $0.text(path)
+        $0.text(content)
+      }
+    case .tmpfs(let path, let bytes, let inodes, let mode):
+      writer.record(BH_REC_TMPFS) {
+        $0.value(bh_tmpfs(bytes: bytes, inodes: inodes, mode: mode, executable: 0))
+        $0.text(path)
+      }
+    case .bind(let source, let path, let attributes, let kind, let mapsOwner):
+      writer.record(BH_REC_BIND) {
+        $0.value(
+          bh_bind(
+            attributes: attributes.rawValue, kind: kind.rawValue, map_owner: mapsOwner ? 1 : 0))
+        $0.text(source)
+        $0.text(path)
+      }
+    case .proc(let options): writer.record(BH_REC_PROC, options)
+    }
+  }
+}
+
+/// Where the kernel is told to count and bound a process.
+public struct CgroupPlacement: Sendable, Equatable {
+  /// Cgroup v2 directory entered at birth.
+  public var into: String?
+  /// `cgroup.procs` files (v1) the pid is written to.
+  public var joins: [String] = []
+  /// Directories to remove afterwards, innermost first.
+  public var removes: [String] = []
+  public init(into: String? = nil, joins: [String] = [], removes: [String] = []) {
+    self.into = into
+    self.joins = joins
+    self.removes = removes
+  }
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+import CHostShims
+import Glibc
+import Synchronization
+
+/// One launcher and what became of it: the two sockets, and whoever waits for its start or end.
+///
+/// Its reactor's thread does all reading; other threads only ask, wait and order a kill.
+final class Cell: Sendable {
+  typealias Outcome = Result<Void, SandboxError>
+
+  struct Context: Sendable {
+    var appID: String
+    var instance: String
+    var cgroups: any CgroupHierarchy
+    var plan: CellPlan
+  }
+
+  private struct State {
+    var lifecycle = CellLifecycle()
+    var control: Int32
+    var cell: Int32
+    var monitor: pid_t
+    var readiness: Outcome?
+    var outcome: Outcome?
+    var exit: ExitReport?
+    var startWaiters: [CheckedContinuation<Outcome, Never>] = []
+    var readyWaiters: [CheckedContinuation<Outcome, Never>] = []
+    var exitWaiters: [CheckedContinuation<ExitReport, Never>] = []
+  }
+
+  let context: Context
+  private let reactor: Reactor
+  private let state: Mutex<State>
+  let blockedCalls: AsyncStream<BlockedCall>
+  private let blockedSink: AsyncStream<BlockedCall>.Continuation
+  private let reportsBlockedCalls: Mutex<[FilterInstruction]?>
+
+  /// Starts a launcher and gives it its CELL plan. Only on the reactor's thread.
+  init(
+    launcherPath: String, mark: String, context: Context, reactor: Reactor
+  ) throws(SandboxError) {
+    self.context = context
+    self.reactor = reactor
+    reportsBlockedCalls = Mutex(nil)
+    (blockedCalls, blockedSink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
+    var control: [Int32] = [-1, -1]
+    var cell: [Int32] = [-1, -1]
+    let made = (bh_seqpacket_pair(&control), bh_seqpacket_pair(&cell))
+    guard made.0 == 0, made.1 == 0 else {
+      for descriptor in control + cell where descriptor >= 0 { close(descriptor) }
+      throw SandboxError(.spawn, errno: -min(made.0, made.1), "socketpair")
+    }
+    let monitor = bh_spawn_launcher(launcherPath, mark, control[1], cell[1])
+    close(control[1])
+    close(cell[1])
+    guard monitor > 0 else {
+      close(control[0])
+      close(cell[0])
+      throw SandboxError(.spawn, errno: -monitor, launcherPath)
+    }
+    state = Mutex(State(control: control[0], cell: cell[0], monitor: monitor))
+    _ = Self.send(context.plan.encoded(), [], to: control[0])
+    reactor.watch(control[0]) { [self] _ in readControl() }
+    reactor.watch(cell[0]) { [self] _ in readCell() }
+    watchMonitor(monitor)
+  }
+
+  /// Hands over the command. The descriptors are duplicated before this returns.
+  func start(_ plan: StartPlan, _ descriptors: [Int32]) -> Int32 {
+    if plan.reportsBlockedCalls { reportsBlockedCalls.withLock { $0 = plan.filter } }
+    var plan = plan
+    if plan.reportsBlockedCalls, let filter = plan.filter {
+      plan.filter = SyscallFilter.reporting(filter)
+    }
+    let bytes = plan.encoded()
+    return state.withLock { state in
+      guard state.cell >= 0 else { return ECONNRESET }
+      return Self.send(bytes, descriptors, to: state.cell)
+    }
+  }
+
+  /// 0 or an errno.
+  private static func send(_ bytes: [UInt8], _ descriptors: [Int32], to socket: Int32) -> Int32 {
+    guard bytes.count <= Int(BH_PLAN_BYTES_MAX) else { return E2BIG }
+    let sent = bh_send(socket, bytes, bytes.count, descriptors, descriptors.count)
+    return sent < 0 ? Int32(-sent) : 0
+  }
+
+  // MARK: asked from anywhere
+
+  var guestPID: Int32 { state.withLock { $0.lifecycle.guestPID } }
+
+  func kill() {
+    _ = context.cgroups.kill(app: context.appID, instance: context.instance)
+    let monitor = state.withLock { state -> pid_t in
+      guard state.control >= 0 else { return 0 }
+      var order = UInt8(ascii: "K")
+      _ = bh_send(state.control, &order, 1, nil, 0)
+      return state.monitor
+    }
+    guard monitor > 0 else { return }
+    // A monitor that does not act (stopped by someone) is killed; the cell dies with it.
+    reactor.run(after: 1000) { [self] in
+      state.withLock { state in
+        if state.exit == nil && state.monitor > 0 { _ = Glibc.kill(state.monitor, SIGKILL) }
+      }
+    }
+  }
+
+  func waitForReadiness() async -> Outcome {
+    await withCheckedContinuation { continuation in
+      let known = state.withLock { state -> Outcome? in
+        if let known = state.readiness { return known }
+        state.readyWaiters.append(continuation)
+        return nil
+      }
+      if let known { continuation.resume(returning: known) }
+    }
+  }
+
+  func waitForStart() async -> Outcome {
+    await withCheckedContinuation { continuation in
+      let known = state.withLock { state -> Outcome? in
+        if let known = state.outcome { return known }
+        state.startWaiters.append(continuation)
+        return nil
+      }
+      if let known { continuation.resume(returning: known) }
+    }
+  }
+
+  func waitForExit() async -> ExitReport {
+    await withCheckedContinuation { continuation in
+      let known = state.withLock { state -> ExitReport? in
+        if let known = state.exit { return known }
+        state.exitWaiters.append(continuation)
+        return nil
+      }
+      if let known { continuation.resume(returning: known) }
+    }
+  }
+
+  func usage() throws(SandboxError) -> ResourceUsage {
+    let (exit, pid) = state.withLock { ($0.exit, $0.lifecycle.initPID) }
+    if let exit { return exit.usage }
+    if let usage = context.cgroups.usage(app: context.appID, instance: context.instance) {
+      return usage
+    }
+    guard context.cgroups.source == .proc else {
+      throw SandboxError(.cgroup, errno: ENOENT, "the cgroup's figures cannot be read")
+    }
+    return ProcessTree.usage(of: pid)
+  }
+
+  // MARK: on the reactor's thread
+
+  private func readControl() {
+    while let message = receive(\.control) {
+      switch message {
+      case .report(let report, _):
+        // pid 1 is gone by now: all it had to say is in its socket.
+        if report.kind == BH_REPORT_EXIT.rawValue { readCell() }
+        handle(.control(report))
+      case .closed:
+        dropSocket(\.control)
+        handle(.controlClosed)
+      }
+    }
+  }
+
+  private func readCell() {
+    while let message = receive(\.cell) {
+      switch message {
+      case .report(let report, let descriptor):
+        if descriptor >= 0 { serveNotifications(descriptor) }
+        handle(.cell(report))
+      case .closed:
+        dropSocket(\.cell)
+        handle(.cellClosed)
+      }
+    }
+  }
+
+  private enum Message { case report(CellLifecycle.Report, descriptor: Int32), closed }
+
+  private func receive(_ socket: KeyPath<State, Int32>) -> Message? {
+    let descriptor = state.withLock { $0[keyPath: socket] }
+    guard descriptor >= 0 else { return nil }
+    var raw = bh_report()
+    var pid: pid_t = 0
+    var passed: Int32 = -1
+    let size = bh_receive(descriptor, &raw, MemoryLayout<bh_report>.size, &pid, &passed)
+    if size == -Int(EAGAIN) || size == -Int(EINTR) { return nil }
+    guard size > 0 else { return .closed }
+    guard size == MemoryLayout<bh_report>.size else {
+      if passed >= 0 { close(passed) }
+      return .closed
+    }
+    return .report(
+      CellLifecycle.Report(
+        kind: raw.kind, step: raw.step, errno: raw.error, record: Int(raw.index),
+        status: raw.status, hasStatus: raw.has_status != 0,
+        userMicroseconds: raw.user_microseconds, systemMicroseconds: raw.system_microseconds,
+        peakBytes: raw.peak_bytes, pid: pid), descriptor: passed)
+  }
+
+  private func dropSocket(_ socket: WritableKeyPath<State, Int32>) {
+    let descriptor = state.withLock { state -> Int32 in
+      let descriptor = state[keyPath: socket]
+      state[keyPath: socket] = -1
+      return descriptor
+    }
+    guard descriptor >= 0 else { return }
+    reactor.unwatch(descriptor)
+    close(descriptor)
+  }
+
+  /// For the start of a launch that has a bound.
+  func deadlinePassed() { handle(.deadline) }
+
+  private func handle(_ event: CellLifecycle.Event) {
+    for action in state.withLock({ $0.lifecycle.handle(event) }) {
+      switch action {
+      case .ready: resumeReady(.success(()))
+      case .started: resumeStart(.success(()))
+      case .failed(let step, let errno, let record):
+        let error = SandboxError(step, errno: errno, detail(step, record: record))
+        resumeReady(.failure(error))
+        resumeStart(.failure(error))
+      case .kill: kill()
+      case .over: finish()
+      }
+    }
+  }
+
+  private func detail(_ step: LaunchStep, record: Int) -> String {
+    switch step {
+    case .bindSource, .bindAttributes, .bindTarget, .bind, .mapOwner, .directory, .file, .symlink,
+      .tmpfs, .proc:
+      return context.plan.describe(record: record)
+    case .lost: return "it ended or hung without saying why"
+    default: return ""
+    }
+  }
+
+  private func resumeReady(_ outcome: Outcome) {
+    let waiters = state.withLock { state in
+      if state.readiness == nil { state.readiness = outcome }
+      defer { state.readyWaiters = [] }
+      return state.readyWaiters
+    }
+    for waiter in waiters { waiter.resume(returning: outcome) }
+  }
+
+  private func resumeStart(_ outcome: Outcome) {
+    let waiters = state.withLock { state in
+      if state.outcome == nil { state.outcome = outcome }
+      defer { state.startWaiters = [] }
+      return state.startWaiters
+    }
+    for waiter in waiters { waiter.resume(returning: outcome) }
+  }
+
+  /// Final figures first, then whoever waits, then the clearing up.
+  private func finish() {
+    let lifecycle = state.withLock { $0.lifecycle }
+    var usage =
+      context.cgroups.usage(app: context.appID, instance: context.instance)
+      ?? ResourceUsage(source: .proc)
+    if usage.source == .proc, let report = lifecycle.monitorReport {
+      usage.userMicroseconds = report.userMicroseconds
+      usage.systemMicroseconds = report.systemMicroseconds
+      usage.memoryPeakBytes = report.peakBytes
+    }
+    usage.processes = 0
+    let exit = ExitReport(
+      outcome: ExitReport.Outcome(status: lifecycle.status ?? SIGKILL),
+      outOfMemory: usage.outOfMemoryKills > 0, processLimitHit: usage.processLimitHits > 0,
+      usage: usage)
+    let waiters = state.withLock { state in
+      state.exit = exit
+      defer { state.exitWaiters = [] }
+      return state.exitWaiters
+    }
+    for waiter in waiters { waiter.resume(returning: exit) }
+    blockedSink.finish()
+    removeLeaf(tries: 40)
+  }
+
+  /// LIMIT: 40 tries, 50 ms apart: two seconds.
+  private func removeLeaf(tries: Int) {
+    if context.cgroups.removeLeaf(app: context.appID, instance: context.instance) || tries == 0 {
+      dropSocket(\.control)
+    } else {
+      reactor.run(after: 50) { [self] in removeLeaf(tries: tries - 1) }
+    }
+  }
+
+  private func watchMonitor(_ pid: pid_t) {
+    let descriptor = bh_pidfd_open(pid)
+    guard descriptor >= 0 else { return }
+    reactor.watch(descriptor) { [self] _ in
+      reactor.unwatch(descriptor)
+      close(descriptor)
+      waitpid(pid, nil, 0)
+      state.withLock { $0.monitor = 0 }
+      readControl()
+    }
+  }
+
+  private func serveNotifications(_ listener: Int32) {
+    guard let filter = reportsBlockedCalls.withLock({ $0 }) else {
+      close(listener)
+      return
+    }
+    NotificationServer(listener: listener, filter: filter, sink: blockedSink).start()
+  }
+}

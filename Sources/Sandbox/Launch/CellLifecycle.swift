@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import CHostShims
+
+/// What a launcher's messages mean, decided without touching anything.
+struct CellLifecycle: Sendable, Equatable {
+  enum Phase: Sendable, Equatable { case building, ready, running, failed, over }
+
+  enum Event: Sendable {
+    /// From pid 1 or the guest.
+    case cell(Report)
+    /// From the monitor.
+    case control(Report)
+    case cellClosed
+    case controlClosed
+    /// It took too long to build or start.
+    case deadline
+  }
+
+  struct Report: Sendable, Equatable {
+    var kind: UInt32
+    var step: UInt32 = 0
+    var errno: Int32 = 0
+    var record: Int = 0
+    var status: Int32 = 0
+    var hasStatus = false
+    var userMicroseconds: UInt64 = 0
+    var systemMicroseconds: UInt64 = 0
+    var peakBytes: UInt64 = 0
+    /// The sender's pid as the host sees it.
+    var pid: Int32 = 0
+  }
+
+  enum Action: Sendable, Equatable {
+    case ready
+    case started
+    case failed(LaunchStep, errno: Int32, record: Int)
+    /// The last one: nothing of the cell is left.
+    case over
+    case kill
+  }
+
+  private(set) var phase = Phase.building
+  private(set) var initPID: Int32 = 0
+  private(set) var guestPID: Int32 = 0
+  /// As wait4 gives it; the guest's own, or that of a killed pid 1.
+  private(set) var status: Int32?
+  private(set) var monitorReport: Report?
+  private var cellIsClosed = false
+  private var controlIsClosed = false
+  private var guestStatusIsKnown = false
+
+  mutating func handle(_ event: Event) -> [Action] {
+    guard phase != .over else { return [] }
+    switch event {
+    case .cell(let report): return handle(cell: report)
+    case .control(let report):
+      if report.kind == BH_REPORT_FAILED.rawValue { return fail(report) }
+      guard report.kind == BH_REPORT_EXIT.rawValue else { return [] }
+      monitorReport = report
+      // A pid 1 that was killed could not say how its guest ended: it was killed too.
+      if !guestStatusIsKnown { status = report.status }
+      return overIfGone()
+    case .cellClosed:
+      cellIsClosed = true
+      return overIfGone()
+    case .controlClosed:
+      controlIsClosed = true
+      return overIfGone()
+    case .deadline:
+      guard phase == .building || phase == .ready else { return [] }
+      phase = .failed
+      return [.failed(.lost, errno: 110 /* ETIMEDOUT */, record: 0), .kill]
+    }
+  }
+
+  private mutating func handle(cell report: Report) -> [Action] {
+    switch report.kind {
+    case BH_REPORT_READY.rawValue:
+      initPID = report.pid
+      guard phase == .building else { return [] }
+      phase = .ready
+      return [.ready]
+    case BH_REPORT_RUNNING.rawValue:
+      guestPID = report.pid
+      return []
+    case BH_REPORT_STARTED.rawValue:
+      guard phase == .ready || phase == .building else { return [] }
+      phase = .running
+      return [.started]
+    case BH_REPORT_FAILED.rawValue: return fail(report)
+    case BH_REPORT_EXIT.rawValue:
+      status = report.status
+      guestStatusIsKnown = true
+      return []
+    default: return []
+    }
+  }
+
+  private mutating func fail(_ report: Report) -> [Action] {
+    guard phase == .building || phase == .ready else { return [] }
+    phase = .failed
+    return [.failed(LaunchStep(launcher: report.step), errno: report.errno, record: report.record)]
+  }
+
+  /// Gone: pid 1's end of the cell socket is closed, and the monitor has said its last word.
+  private mutating func overIfGone() -> [Action] {
+    guard cellIsClosed, monitorReport != nil || controlIsClosed else { return [] }
+    var actions: [Action] = []
+    if phase == .building || phase == .ready {
+      actions.append(.failed(.lost, errno: 0, record: 0))
+    }
+    phase = .over
+    return actions + [.over]
+  }
+}

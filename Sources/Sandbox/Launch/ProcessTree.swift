@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// Figures of a process and its descendants from `/proc`, for hosts without a cgroup.
+enum ProcessTree {
+  /// LIMIT: 4,096 processes; more cannot be inside (``Limits/processes``).
+  static func usage(of root: pid_t) -> ResourceUsage {
+    var usage = ResourceUsage(source: .proc)
+    guard root > 0 else { return usage }
+    let tick = UInt64(1_000_000 / max(1, sysconf(Int32(_SC_CLK_TCK))))
+    let page = UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
+    var queue = [root]
+    var seen = 0
+    while let pid = queue.popLast(), seen < 4096 {
+      seen += 1
+      guard let stat = KernelFile.read("/proc/\(pid)/stat"), let figures = parse(stat: stat) else {
+        continue
+      }
+      usage.userMicroseconds += figures.user * tick
+      usage.systemMicroseconds += figures.system * tick
+      usage.memoryBytes += figures.residentPages * page
+      usage.processes += figures.threads
+      for task in KernelFile.names(in: "/proc/\(pid)/task") {
+        let children = KernelFile.read("/proc/\(pid)/task/\(task)/children") ?? ""
+        queue += children.split(separator: " ").compactMap { pid_t($0) }
+      }
+    }
+    return usage
+  }
+
+  struct Figures: Equatable {
+    var user: UInt64
+    var system: UInt64
+    var threads: UInt64
+    var residentPages: UInt64
+  }
+
+  /// `/proc/<pid>/stat`: the name in parentheses may hold anything, so count from its end. Times
+  /// include those of reaped children.
+  static func parse(stat: String) -> Figures? {
+    guard let end = stat.lastIndex(of: ")") else { return nil }
+    let fields = stat[stat.index(after: end)...].split(separator: " ")
+    guard fields.count > 21, let user = UInt64(fields[11]), let system = UInt64(fields[12]),
+      let childUser = UInt64(fields[13]), let childSystem = UInt64(fields[14]),
+      let threads = UInt64(fields[17]), let resident = UInt64(fields[21])
+    else { return nil }
+    return Figures(
+      user: user + childUser, system: system + childSystem, threads: threads,
+      residentPages: resident)
+  }
+}

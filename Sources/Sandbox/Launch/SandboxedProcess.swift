@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+import CHostShims
+import Glibc
+import Synchronization
+
+/// One sealed process tree: the guest, its reaper and its monitor.
+public final class SandboxedProcess: Sendable {
+  public let policy: SandboxPolicy
+  private let cell: Cell
+
+  init(policy: SandboxPolicy, cell: Cell) {
+    self.policy = policy
+    self.cell = cell
+  }
+
+  /// The guest's pid as the host sees it. Only for display: signal through ``kill()``.
+  public var pid: Int32 { cell.guestPID }
+
+  /// Ends the whole tree for good. Returns at once; ``waitForExit()`` tells when it is over.
+  public func kill() { cell.kill() }
+
+  /// The end of the tree and its final figures; returns at once when it is over already.
+  public func waitForExit() async -> ExitReport { await cell.waitForExit() }
+
+  /// Figures so far, or the final ones.
+  ///
+  /// - Throws: ``SandboxError`` when the kernel's files cannot be read.
+  public func usage() throws(SandboxError) -> ResourceUsage { try cell.usage() }
+
+  /// Refused system calls, once per call and argument; ends with the process. Empty outside
+  /// development mode.
+  public func blockedCalls() -> AsyncStream<BlockedCall> { cell.blockedCalls }
+}
