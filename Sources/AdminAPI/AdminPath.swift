@@ -35,6 +35,26 @@ public enum AdminPath {
     return escaped
   }
 
+  /// The text that was escaped; nil if an escape is broken or the bytes are not UTF-8.
+  public static func unescape(_ text: some StringProtocol) -> String? {
+    var bytes: [UInt8] = []
+    var rest = Array(text.utf8)[...]
+    while let byte = rest.popFirst() {
+      guard byte == UInt8(ascii: "%") else {
+        bytes.append(byte)
+        continue
+      }
+      guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit)
+      else { return nil }
+      bytes.append(high << 4 | low)
+    }
+    return String(validating: bytes, as: UTF8.self)
+  }
+
+  private static func digit(_ byte: UInt8) -> UInt8? {
+    Character(Unicode.Scalar(byte)).hexDigitValue.map(UInt8.init)
+  }
+
   /// `path?name=value&…`, with the values that are there.
   public static func query(_ path: String, _ items: [(String, String?)]) -> String {
     let pairs = items.compactMap { item in item.1.map { "\(item.0)=\(escape($0))" } }

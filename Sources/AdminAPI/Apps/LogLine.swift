@@ -13,11 +13,14 @@ public struct LogLine: Codable, Sendable, Equatable {
   public var stream: Stream
   /// Without its line end.
   public var text: String
+  /// The named event this line tells of, such as `oom`, if it is one.
+  public var event: String?
 
-  public init(time: Date, stream: Stream, text: String) {
+  public init(time: Date, stream: Stream, text: String, event: String? = nil) {
     self.time = time
     self.stream = stream
     self.text = text
+    self.event = event
   }
 }
 

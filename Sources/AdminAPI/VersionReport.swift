@@ -7,7 +7,7 @@
 #endif
 
 /// The running host.
-public struct HostVersion: Codable, Sendable, Equatable {
+public struct VersionReport: Codable, Sendable, Equatable {
   public var version: String
   /// Versions of the guest protocol it speaks.
   public var guestProtocol: [Int]
