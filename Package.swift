@@ -56,6 +56,14 @@ let leaves: [Target] = [
     name: "hello-swift", dependencies: ["GuestKit", "GuestAPI"], path: "samples/hello-swift/Sources",
     swiftSettings: strict, linkerSettings: [.unsafeFlags(["-static-executable"])]),
 
+  // Launch of a sealed process against bwrap and bare C.
+  .executableTarget(
+    name: "LaunchBenchmark", dependencies: ["Sandbox", "SandboxLaunch", "LaunchBaseline"],
+    path: "Benchmarks/Launch", swiftSettings: strict),
+  .executableTarget(
+    name: "LaunchBaseline", path: "Benchmarks/LaunchBaseline",
+    linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
+
   .testTarget(name: "GuestAPITests", dependencies: ["GuestAPI"], swiftSettings: strict),
   .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
   .testTarget(
@@ -88,15 +96,28 @@ let house: [Target] = [
       .product(name: "Crypto", package: "swift-crypto"),
     ],
     swiftSettings: strict),
-  .executableTarget(
-    name: "bulkhead",
+  // The command: arguments in, the admin socket or the supervisor behind.
+  .target(
+    name: "Command",
     dependencies: [
-      "Supervisor", "AdminAPI", "Manifest",
+      "Supervisor", "AdminAPI", "Manifest", "GuestAPI",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
       .product(name: "TOMLKit", package: "TOMLKit"),
     ],
-    swiftSettings: strict,
-    linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
+    swiftSettings: strict),
+  // Its entry point alone: what a test links must not carry the flags of a static executable.
+  // The four libraries are what static Foundation needs and -static-stdlib does not name.
+  .executableTarget(
+    name: "bulkhead", dependencies: ["Command"], swiftSettings: strict,
+    linkerSettings: [
+      .unsafeFlags([
+        "-static-stdlib", "-l_FoundationCShims", "-l_FoundationCollections",
+        "-lFoundationInternationalization", "-l_FoundationICU",
+      ])
+    ]),
+  .testTarget(
+    name: "CommandTests", dependencies: ["Command", "AdminAPI", "Manifest", "GuestAPI"],
+    swiftSettings: strict),
   .testTarget(
     name: "SupervisorTests",
     dependencies: [

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import CSQLite
+import CSQLite
 import CHostShims
 
 /// One connection to one database file. Not `Sendable`: it belongs to the thread, actor or queue that opened it.
@@ -8,6 +8,7 @@ public final class SQLiteConnection {
   private var cached: [String: SQLiteStatement] = [:]
   /// Prepared statements kept for reuse by `run`; past this the cache starts anew.
   private let cachedMax = 128
+  private var isClosed = false
 
   public struct Options: Sendable {
     public var readOnly = false
@@ -38,7 +39,12 @@ public final class SQLiteConnection {
     sqlite3_busy_timeout(opened, options.busyTimeoutMilliseconds)
   }
 
-  deinit {
+  deinit { close() }
+
+  /// Closes now rather than when the last reference goes. Nothing may be called on the connection afterwards.
+  public func close() {
+    guard !isClosed else { return }
+    isClosed = true
     cached = [:]
     sqlite3_close_v2(handle)
   }
@@ -111,7 +117,7 @@ public final class SQLiteConnection {
       try run("COMMIT")
       return result
     } catch {
-      if sqlite3_get_autocommit(handle) == 0 { try? run("ROLLBACK") }
+      if sqlite3_get_autocommit(handle) == 0 { _ = try? run("ROLLBACK") }
       throw error
     }
   }

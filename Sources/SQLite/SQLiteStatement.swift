@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-public import CSQLite
+import CSQLite
 
 /// One prepared statement. Belongs to its connection's thread; finalised when released.
 public final class SQLiteStatement {
