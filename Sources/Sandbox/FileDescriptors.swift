@@ -63,6 +63,12 @@ enum KernelFile {
     names(in: path).filter { isDirectory(path + "/" + $0) }
   }
 
+  static func identity(_ path: String) -> FileIdentity {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return FileIdentity() }
+    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
   static func isDirectory(_ path: String) -> Bool {
     var status = stat()
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

@@ -11,7 +11,7 @@ struct LaunchPlan: Sendable, Equatable {
   ///   - descriptors: numbers inside, in the order handed over.
   init(
     _ policy: SandboxPolicy, facts: HostFacts, sources: [ResolvedBind],
-    placement: CgroupPlacement, descriptors: [UInt32], filter: [FilterInstruction]?
+    descriptors: [UInt32], filter: [FilterInstruction]?, hasCgroup: Bool
   ) throws(SandboxError) {
     try policy.validate()
     let runtime = policy.runtime ?? .standard(facts.layout)
@@ -28,7 +28,7 @@ struct LaunchPlan: Sendable, Equatable {
       identity: .init(
         outsideUID: uid, outsideGID: facts.isPrivileged ? (policy.uid ?? facts.gid) : facts.gid,
         isPrivileged: facts.isPrivileged),
-      cgroup: placement, steps: root.steps,
+      steps: root.steps,
       forbidsUserNamespaces: facts.canForbidUserNamespaces
         && !policy.allowWeaker.contains(.nestedNamespaces))
     start = StartPlan(
@@ -37,7 +37,7 @@ struct LaunchPlan: Sendable, Equatable {
       workingDirectory: policy.workingDirectory,
       search: (policy.environment["PATH"] ?? Self.defaultPath).split(separator: ":").map(
         String.init),
-      limits: policy.limits.resourceLimits(hasCgroup: placement != CgroupPlacement()),
+      limits: policy.limits.resourceLimits(hasCgroup: hasCgroup),
       descriptors: descriptors,
       landlock: policy.allowWeaker.contains(.landlock)
         ? nil
@@ -59,6 +59,14 @@ struct ResolvedBind: Sendable, Equatable {
   var bind: Bind
   var source: String
   var isDirectory: Bool
+  /// Which file it was: a path can come to mean another one.
+  var identity = FileIdentity()
+}
+
+/// Device and inode number of a file.
+struct FileIdentity: Sendable, Equatable {
+  var device: UInt64 = 0
+  var inode: UInt64 = 0
 }
 
 extension Limits {

@@ -228,7 +228,7 @@ static void lock_init(void) {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
       ALLOW(SYS_wait4), ALLOW(SYS_kill), ALLOW(SYS_sendto), ALLOW(SYS_exit_group),
-      ALLOW(SYS_restart_syscall),
+      ALLOW(SYS_getrusage),      ALLOW(SYS_restart_syscall),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
   };
 #undef ALLOW
@@ -240,7 +240,7 @@ static _Noreturn void reap_until(pid_t guest) {
   int status = 0;
   struct rusage usage = {0};
   for (;;) {
-    pid_t pid = wait4(-1, &status, __WALL, &usage);
+    pid_t pid = wait4(-1, &status, __WALL, NULL);
     if (pid == guest) break;
     if (pid < 0 && errno != EINTR) _exit(124);
   }
@@ -249,7 +249,15 @@ static _Noreturn void reap_until(pid_t guest) {
   int ignored;
   for (pid_t pid; (pid = wait4(-1, &ignored, __WALL, NULL)) > 0 || errno == EINTR;) {
   }
-  send_report((struct bh_report){.kind = BH_REPORT_EXIT, .status = status, .has_status = 1});
+  getrusage(RUSAGE_CHILDREN, &usage);
+  send_report((struct bh_report){
+      .kind = BH_REPORT_EXIT,
+      .status = status,
+      .has_status = 1,
+      .user_microseconds = (uint64_t)usage.ru_utime.tv_sec * 1000000u + (uint64_t)usage.ru_utime.tv_usec,
+      .system_microseconds = (uint64_t)usage.ru_stime.tv_sec * 1000000u + (uint64_t)usage.ru_stime.tv_usec,
+      .peak_bytes = (uint64_t)usage.ru_maxrss * 1024u,
+  });
   _exit(0);
 }
 

@@ -9,13 +9,16 @@ enum Fixture {
   static let launcherPath: String = {
     var buffer = [CChar](repeating: 0, count: 4096)
     let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-    let path = String(decoding: buffer[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = String(
+      decoding: buffer[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     let directory = path.split(separator: "/").dropLast().joined(separator: "/")
     return "/" + directory + "/SandboxLaunch"
   }()
 
   static let cgroups = CgroupDiscovery.hierarchy(named: "tests-\(getpid())")
-  private static let facts = Task { await KernelProbe.probe(launcherPath: launcherPath, cgroups: cgroups) }
+  private static let facts = Task {
+    await KernelProbe.probe(launcherPath: launcherPath, cgroups: cgroups)
+  }
 
   static func hostFacts() async -> HostFacts { await facts.value }
 
@@ -64,7 +67,9 @@ enum Fixture {
     return Output(text: await text, errors: await errorText, exit: exit)
   }
 
-  static func run(_ arguments: String...) async throws -> Output { try await run(policy(arguments)) }
+  static func run(_ arguments: String...) async throws -> Output {
+    try await run(policy(arguments))
+  }
 
   /// Runs a shell script in a cell.
   static func shell(_ script: String) async throws -> Output {

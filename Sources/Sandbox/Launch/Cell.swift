@@ -27,6 +27,8 @@ final class Cell: Sendable {
     var startWaiters: [CheckedContinuation<Outcome, Never>] = []
     var readyWaiters: [CheckedContinuation<Outcome, Never>] = []
     var exitWaiters: [CheckedContinuation<ExitReport, Never>] = []
+    var isGone = false
+    var goneWaiters: [CheckedContinuation<Void, Never>] = []
   }
 
   let context: Context
@@ -141,6 +143,19 @@ final class Cell: Sendable {
     }
   }
 
+  /// Returns when neither process, mount nor cgroup of it is left (or the bound has passed).
+  func waitUntilGone() async {
+    await withCheckedContinuation { continuation in
+      let isGone = state.withLock { state -> Bool in
+        if !state.isGone { state.goneWaiters.append(continuation) }
+        return state.isGone
+      }
+      if isGone { continuation.resume() }
+    }
+  }
+
+  var isReady: Bool { state.withLock { $0.lifecycle.phase == .ready } }
+
   func usage() throws(SandboxError) -> ResourceUsage {
     let (exit, pid) = state.withLock { ($0.exit, $0.lifecycle.initPID) }
     if let exit { return exit.usage }
@@ -229,7 +244,10 @@ final class Cell: Sendable {
         resumeReady(.failure(error))
         resumeStart(.failure(error))
       case .kill: kill()
-      case .over: finish()
+      case .exited: reportExit()
+      case .over:
+        reportExit()
+        removeLeaf(tries: 40)
       }
     }
   }
@@ -262,13 +280,14 @@ final class Cell: Sendable {
     for waiter in waiters { waiter.resume(returning: outcome) }
   }
 
-  /// Final figures first, then whoever waits, then the clearing up.
-  private func finish() {
-    let lifecycle = state.withLock { $0.lifecycle }
+  /// Final figures, for whoever waits. Once.
+  private func reportExit() {
+    let lifecycle = state.withLock { $0.exit == nil ? $0.lifecycle : nil }
+    guard let lifecycle else { return }
     var usage =
       context.cgroups.usage(app: context.appID, instance: context.instance)
       ?? ResourceUsage(source: .proc)
-    if usage.source == .proc, let report = lifecycle.monitorReport {
+    if usage.source == .proc, let report = lifecycle.finalReport {
       usage.userMicroseconds = report.userMicroseconds
       usage.systemMicroseconds = report.systemMicroseconds
       usage.memoryPeakBytes = report.peakBytes
@@ -285,13 +304,18 @@ final class Cell: Sendable {
     }
     for waiter in waiters { waiter.resume(returning: exit) }
     blockedSink.finish()
-    removeLeaf(tries: 40)
   }
 
   /// LIMIT: 40 tries, 50 ms apart: two seconds.
   private func removeLeaf(tries: Int) {
     if context.cgroups.removeLeaf(app: context.appID, instance: context.instance) || tries == 0 {
       dropSocket(\.control)
+      let waiters = state.withLock { state in
+        state.isGone = true
+        defer { state.goneWaiters = [] }
+        return state.goneWaiters
+      }
+      for waiter in waiters { waiter.resume() }
     } else {
       reactor.run(after: 50) { [self] in removeLeaf(tries: tries - 1) }
     }

@@ -34,6 +34,8 @@ struct CellLifecycle: Sendable, Equatable {
     case ready
     case started
     case failed(LaunchStep, errno: Int32, record: Int)
+    /// The command and all it started are over and reaped; pid 1 is on its way out.
+    case exited
     /// The last one: nothing of the cell is left.
     case over
     case kill
@@ -44,7 +46,9 @@ struct CellLifecycle: Sendable, Equatable {
   private(set) var guestPID: Int32 = 0
   /// As wait4 gives it; the guest's own, or that of a killed pid 1.
   private(set) var status: Int32?
-  private(set) var monitorReport: Report?
+  /// With the CPU time of the tree: from pid 1 when it could say, else from the monitor.
+  private(set) var finalReport: Report?
+  private var monitorIsDone = false
   private var cellIsClosed = false
   private var controlIsClosed = false
   private var guestStatusIsKnown = false
@@ -56,9 +60,12 @@ struct CellLifecycle: Sendable, Equatable {
     case .control(let report):
       if report.kind == BH_REPORT_FAILED.rawValue { return fail(report) }
       guard report.kind == BH_REPORT_EXIT.rawValue else { return [] }
-      monitorReport = report
+      monitorIsDone = true
       // A pid 1 that was killed could not say how its guest ended: it was killed too.
-      if !guestStatusIsKnown { status = report.status }
+      if !guestStatusIsKnown {
+        status = report.status
+        finalReport = report
+      }
       return overIfGone()
     case .cellClosed:
       cellIsClosed = true
@@ -89,9 +96,11 @@ struct CellLifecycle: Sendable, Equatable {
       return [.started]
     case BH_REPORT_FAILED.rawValue: return fail(report)
     case BH_REPORT_EXIT.rawValue:
+      guard !guestStatusIsKnown else { return [] }
       status = report.status
+      finalReport = report
       guestStatusIsKnown = true
-      return []
+      return phase == .running ? [.exited] : []
     default: return []
     }
   }
@@ -104,7 +113,7 @@ struct CellLifecycle: Sendable, Equatable {
 
   /// Gone: pid 1's end of the cell socket is closed, and the monitor has said its last word.
   private mutating func overIfGone() -> [Action] {
-    guard cellIsClosed, monitorReport != nil || controlIsClosed else { return [] }
+    guard cellIsClosed, monitorIsDone || controlIsClosed else { return [] }
     var actions: [Action] = []
     if phase == .building || phase == .ready {
       actions.append(.failed(.lost, errno: 0, record: 0))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Synchronization
 
 /// Starts sealed processes. The only thing here that starts a process.
 public final class Launcher: Sendable {
@@ -8,6 +9,8 @@ public final class Launcher: Sendable {
   let launcherPath: String
   let mark: String
   let reactor: Reactor
+  private let pool = CellPool()
+  private let prepared = Atomic<Int>(0)
 
   /// - Parameters:
   ///   - launcherPath: the `SandboxLaunch` executable.
@@ -27,7 +30,10 @@ public final class Launcher: Sendable {
     reactor = try Reactor()
   }
 
-  deinit { reactor.stop() }
+  deinit {
+    for cell in pool.removeAll() { cell.kill() }
+    reactor.stop()
+  }
 
   /// Builds the cell and starts the command in it; returns when it runs.
   ///
@@ -37,22 +43,64 @@ public final class Launcher: Sendable {
   ) async throws(SandboxError) -> SandboxedProcess {
     try descriptors.validate()
     let passed = descriptors.all
-    let plan = try prepare(policy, descriptors: passed.map { UInt32($0.inside) })
-    let cell = try await spawn(policy, plan.cell)
-    let error = cell.start(plan.start, passed.map(\.host))
-    // A monitor that already failed has said so on the other socket: that is the better error.
-    if error != 0 && error != EPIPE && error != ECONNRESET {
-      cell.kill()
-      _ = await cell.waitForExit()
-      throw SandboxError(.spawn, errno: error, "handing over the command")
+    let draft = try draft(policy, descriptors: passed.map { UInt32($0.inside) })
+    defer { if policy.preparesNext { prepareInBackground(policy) } }
+    if let cell = pool.take(draft.key) {
+      // One that died while it waited is no reason to fail: the next is built now.
+      if case .success = await start(cell, draft.plan.start, passed) {
+        return SandboxedProcess(policy: policy, cell: cell)
+      }
+      await cell.waitUntilGone()
     }
-    reactor.run(after: Self.startMillisecondsMax) { cell.deadlinePassed() }
-    switch await cell.waitForStart() {
+    let cell = try await build(draft, instance: policy.instance)
+    switch await start(cell, draft.plan.start, passed) {
     case .success: return SandboxedProcess(policy: policy, cell: cell)
     case .failure(let error):
-      _ = await cell.waitForExit()
+      await cell.waitUntilGone()
       throw error
     }
+  }
+
+  /// Builds a cell for this policy ahead of need. The next ``launch(_:_:)`` that needs an equal one
+  /// takes it; it never serves another app, and never twice. The policy's instance, command,
+  /// environment and descriptors may differ by then. At most ``CellPool/countMax`` wait; the oldest
+  /// makes room.
+  public func prepare(_ policy: SandboxPolicy) async throws(SandboxError) {
+    let draft = try draft(policy, descriptors: [])
+    let number = prepared.add(1, ordering: .relaxed).newValue
+    let cell = try await build(draft, instance: "ready-\(number)")
+    if case .failure(let error) = await cell.waitForReadiness() {
+      await cell.waitUntilGone()
+      throw error
+    }
+    for old in pool.put(cell, draft.key) { old.kill() }
+  }
+
+  /// Ends the cells waiting for an app, before its directories go; returns when they are gone.
+  public func discardPrepared(app appID: String) async {
+    for cell in pool.remove(app: appID) {
+      cell.kill()
+      await cell.waitUntilGone()
+    }
+  }
+
+  private func prepareInBackground(_ policy: SandboxPolicy) {
+    // Unstructured on purpose: the launch it follows must not wait for it, and failing only means
+    // that the next launch builds its own cell.
+    Task.detached(priority: .utility) { [weak self] in try? await self?.prepare(policy) }
+  }
+
+  private func start(_ cell: Cell, _ plan: StartPlan, _ passed: [LaunchDescriptors.Passed]) async
+    -> Cell.Outcome
+  {
+    let error = cell.start(plan, passed.map(\.host))
+    // A launcher that failed by now has said so: its own report is the better error.
+    if error != 0 && error != EPIPE && error != ECONNRESET {
+      cell.kill()
+      return .failure(SandboxError(.spawn, errno: error, "handing over the command"))
+    }
+    reactor.run(after: Self.startMillisecondsMax) { [weak cell] in cell?.deadlinePassed() }
+    return await cell.waitForStart()
   }
 
   /// LIMIT: a cell that takes longer (a hung network file system below a bind) is given up.
@@ -72,9 +120,13 @@ public final class Launcher: Sendable {
 
   // MARK: -
 
-  private func prepare(_ policy: SandboxPolicy, descriptors: [UInt32]) throws(SandboxError)
-    -> LaunchPlan
-  {
+  /// A plan without a cgroup of its own yet, and what tells it from others.
+  struct Draft: Sendable {
+    var plan: LaunchPlan
+    var key: CellPool.Key
+  }
+
+  private func draft(_ policy: SandboxPolicy, descriptors: [UInt32]) throws(SandboxError) -> Draft {
     try policy.validate()
     if let refusal = facts.refusals(allowing: policy.allowWeaker).first {
       throw SandboxError(
@@ -85,20 +137,32 @@ public final class Launcher: Sendable {
     }
     let sources = try policy.binds.map { bind throws(SandboxError) in try Self.resolved(bind) }
     try cgroups.prepare(app: policy.appID, policy.limits)
-    let placement = try cgroups.makeLeaf(app: policy.appID, instance: policy.instance)
+    let plan = try LaunchPlan(
+      policy, facts: facts, sources: sources, descriptors: descriptors,
+      filter: policy.allowWeaker.contains(.seccomp) ? nil : FilterCache.program(policy.profile),
+      hasCgroup: cgroups.source != .proc)
+    let runtime = policy.runtime ?? .standard(facts.layout)
+    return Draft(
+      plan: plan,
+      key: CellPool.Key(
+        appID: policy.appID, plan: plan.cell,
+        files: sources.map(\.identity) + runtime.files.map(KernelFile.identity)))
+  }
+
+  private func build(_ draft: Draft, instance: String) async throws(SandboxError) -> Cell {
+    let appID = draft.key.appID
+    var plan = draft.plan.cell
+    plan.cgroup = try cgroups.makeLeaf(app: appID, instance: instance)
     do {
-      return try LaunchPlan(
-        policy, facts: facts, sources: sources, placement: placement, descriptors: descriptors,
-        filter: policy.allowWeaker.contains(.seccomp) ? nil : FilterCache.program(policy.profile))
+      return try await spawn(appID: appID, instance: instance, plan)
     } catch {
-      _ = cgroups.removeLeaf(app: policy.appID, instance: policy.instance)
+      _ = cgroups.removeLeaf(app: appID, instance: instance)
       throw error
     }
   }
 
-  func spawn(_ policy: SandboxPolicy, _ plan: CellPlan) async throws(SandboxError) -> Cell {
-    let context = Cell.Context(
-      appID: policy.appID, instance: policy.instance, cgroups: cgroups, plan: plan)
+  func spawn(appID: String, instance: String, _ plan: CellPlan) async throws(SandboxError) -> Cell {
+    let context = Cell.Context(appID: appID, instance: instance, cgroups: cgroups, plan: plan)
     let result: Result<Cell, SandboxError> = await withCheckedContinuation { continuation in
       reactor.run { [launcherPath, mark, reactor] in
         do throws(SandboxError) {
@@ -111,12 +175,7 @@ public final class Launcher: Sendable {
         }
       }
     }
-    do {
-      return try result.get()
-    } catch {
-      _ = cgroups.removeLeaf(app: policy.appID, instance: policy.instance)
-      throw error
-    }
+    return try result.get()
   }
 
   private static func resolved(_ bind: Bind) throws(SandboxError) -> ResolvedBind {
@@ -125,7 +184,8 @@ public final class Launcher: Sendable {
       throw SandboxError(.bindSource, errno: error.number, "\(bind.source) at \(bind.path)")
     case .success(let source):
       return ResolvedBind(
-        bind: bind, source: source, isDirectory: KernelFile.isDirectory(source))
+        bind: bind, source: source, isDirectory: KernelFile.isDirectory(source),
+        identity: KernelFile.identity(source))
     }
   }
 }

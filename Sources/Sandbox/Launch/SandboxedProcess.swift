@@ -22,6 +22,10 @@ public final class SandboxedProcess: Sendable {
   /// The end of the tree and its final figures; returns at once when it is over already.
   public func waitForExit() async -> ExitReport { await cell.waitForExit() }
 
+  /// As ``waitForExit()``, and then until no process, mount or cgroup of it is left: at most two
+  /// seconds later. For whoever removes what it used.
+  public func waitUntilGone() async { await cell.waitUntilGone() }
+
   /// Figures so far, or the final ones.
   ///
   /// - Throws: ``SandboxError`` when the kernel's files cannot be read.

@@ -48,13 +48,12 @@ public enum KernelProbe {
       let launcher = try Launcher(
         launcherPath: launcherPath, cgroups: NoCgroups(), facts: facts, name: "probe")
       let plan = try LaunchPlan(
-        policy, facts: facts, sources: [], placement: CgroupPlacement(), descriptors: [],
-        filter: nil)
-      let cell = try await launcher.spawn(policy, plan.cell)
+        policy, facts: facts, sources: [], descriptors: [], filter: nil, hasCgroup: false)
+      let cell = try await launcher.spawn(appID: "probe", instance: "probe", plan.cell)
       launcher.reactor.run(after: Launcher.startMillisecondsMax) { cell.deadlinePassed() }
       let outcome = await cell.waitForReadiness()
       cell.kill()
-      _ = await cell.waitForExit()
+      await cell.waitUntilGone()
       if case .failure(let error) = outcome { return error }
       return nil
     } catch {

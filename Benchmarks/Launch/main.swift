@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Sandbox
+
+// Launch of /bin/true under the full sandbox, as a waiting call sees it, against bwrap with the same
+// binds and a bare C program; interleaved, medians. Usage: LaunchBenchmark [ROUNDS]
+
+func now() -> Double {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return Double(time.tv_sec) * 1e6 + Double(time.tv_nsec) / 1e3
+}
+
+func median(_ values: [Double]) -> Double {
+  let sorted = values.sorted()
+  return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
+}
+
+let directory: String = {
+  var buffer = [CChar](repeating: 0, count: 4096)
+  let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+  let path = String(
+    decoding: buffer[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  return "/" + path.split(separator: "/").dropLast().joined(separator: "/")
+}()
+
+/// Starts a program and waits for it; microseconds.
+func time(_ arguments: [String]) -> Double {
+  var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+  defer { for pointer in pointers { free(pointer) } }
+  let start = now()
+  var pid: pid_t = 0
+  let error = posix_spawnp(&pid, arguments[0], nil, nil, &pointers, environ)
+  guard error == 0 else { return .nan }
+  var status: Int32 = 0
+  waitpid(pid, &status, 0)
+  return status == 0 ? now() - start : .nan
+}
+
+/// The bare program measures itself: its own start does not count.
+func bareTime() -> Double {
+  guard let stream = popen(directory + "/LaunchBaseline 1", "r") else { return .nan }
+  var line = [CChar](repeating: 0, count: 64)
+  let text = fgets(&line, Int32(line.count), stream).map { String(cString: $0) } ?? ""
+  pclose(stream)
+  return Double(text.dropLast()) ?? .nan
+}
+
+let rounds = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 100 : 100
+let pause = CommandLine.arguments.count > 2 ? UInt32(CommandLine.arguments[2]) ?? 0 : 0
+let cgroups: any CgroupHierarchy =
+  getenv("NO_CGROUPS") != nil ? NoCgroups() : CgroupDiscovery.hierarchy(named: "benchmark")
+let launcher = try Launcher(
+  launcherPath: directory + "/SandboxLaunch", cgroups: cgroups,
+  facts: await KernelProbe.probe(launcherPath: directory + "/SandboxLaunch", cgroups: cgroups),
+  name: "benchmark")
+let bwrap = [
+  "bwrap", "--unshare-all", "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin",
+  "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--ro-bind",
+  "/etc/ssl/certs", "/etc/ssl/certs", "--ro-bind", "/etc/alternatives", "/etc/alternatives",
+  "--ro-bind", "/etc/ld.so.cache", "/etc/ld.so.cache", "--dev", "/dev", "--proc", "/proc",
+  "--tmpfs", "/tmp", "/bin/true",
+]
+var ours: [Double] = []
+var ready: [Double] = []
+var started: [Double] = []
+var theirs: [Double] = []
+var bare: [Double] = []
+for round in 0..<rounds {
+  let policy = SandboxPolicy(
+    appID: "benchmark", instance: "r\(round)", arguments: ["/bin/true"],
+    uid: geteuid() == 0 ? 61_111 : nil)
+  if pause > 0 { usleep(pause) }
+  let start = now()
+  let process = try await launcher.launch(policy)
+  started.append(now() - start)
+  let exit = await process.waitForExit()
+  ours.append(now() - start)
+  guard exit.outcome == .exited(code: 0) else { fatalError("/bin/true: \(exit)") }
+  await process.waitUntilGone()
+  try await launcher.prepare(policy)
+  let again = now()
+  let second = try await launcher.launch(policy)
+  let secondExit = await second.waitForExit()
+  ready.append(now() - again)
+  guard secondExit.outcome == .exited(code: 0) else { fatalError("/bin/true: \(secondExit)") }
+  await second.waitUntilGone()
+  theirs.append(time(bwrap))
+  bare.append(bareTime())
+}
+launcher.forget(app: "benchmark")
+print("launch of /bin/true, medians of \(rounds) interleaved rounds, ms")
+for (name, values) in [
+  ("bulkhead, cell ready", ready), ("bulkhead, cell built, to the end", ours),
+  ("bulkhead, cell built, running", started), ("bwrap --unshare-all", theirs),
+  ("bare C", bare),
+] {
+  let figure = (median(values) / 10).rounded() / 100
+  print("  \(figure)\t\(name)")
+}
