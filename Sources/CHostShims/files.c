@@ -4,3 +4,5 @@
 #include <unistd.h>
 
 int bh_syncfs(int fd) { return syncfs(fd); }
+
+int bh_pipe2(int ends[2], int flags) { return pipe2(ends, flags); }

@@ -13,3 +13,6 @@ int bh_sqlite_config(struct sqlite3 *db, int option, int value);
 
 /// syncfs(2): writes out the file system that `fd` lies on. 0, or -1 with errno.
 int bh_syncfs(int fd);
+
+/// pipe2(2). 0, or -1 with errno.
+int bh_pipe2(int ends[2], int flags);

@@ -10,8 +10,8 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
   let eventLoop: any EventLoop
   private let starter: any GuestStarter
   private let journal: any AppJournal
-  private let makeService: @Sendable (GuestSpec, AppRunner) -> any GuestService
-  private let group: any EventLoopGroup
+  /// The host's half of what the guest that has just started may ask for.
+  private let makeService: @Sendable (StartedGuest) -> any GuestService
   let published = RunnerPublication()
 
   private(set) var spec: GuestSpec
@@ -38,16 +38,15 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
   init(
     spec: GuestSpec, isEnabled: Bool, eventLoop: any EventLoop, starter: any GuestStarter,
     journal: any AppJournal,
-    makeService: @escaping @Sendable (GuestSpec, AppRunner) -> any GuestService
+    makeService: @escaping @Sendable (StartedGuest) -> any GuestService
   ) {
     self.spec = spec
     self.isEnabled = isEnabled
     self.eventLoop = eventLoop
-    self.group = eventLoop
     self.starter = starter
     self.journal = journal
     self.makeService = makeService
-    lifecycle = GuestLifecycle(startTimeout: spec.startTimeout)
+    lifecycle = GuestLifecycle(startTimeout: spec.startTimeout, stopGrace: spec.stopGrace)
     publish()
   }
 
@@ -125,7 +124,7 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
     case .none: break
     case .launch: launch()
     case .shutdown:
-      session?.shutdown(reason: "stop", graceMs: GuestLifecycle.stopGrace.milliseconds)
+      session?.shutdown(reason: "stop", graceMs: spec.stopGrace.milliseconds)
     case .kill: process?.kill()
     }
     publish()
@@ -158,7 +157,7 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
   private func launched(_ started: StartedGuest, generation: Int) {
     process = started.process
     let session = GuestSession(
-      limits: limits, handshake: handshake, service: makeService(spec, self), owner: self)
+      limits: limits, handshake: handshake, service: makeService(started), owner: self)
     self.session = session
     let bound = NIOLoopBound(session, eventLoop: eventLoop)
     let adopted = ClientBootstrap(group: eventLoop)
@@ -251,7 +250,7 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
         "toGuest": .int(Int64(limits.toGuest)), "toHost": .int(Int64(limits.toHost)),
         "streamCredit": .int(Int64(limits.streamCredit)),
       ],
-      "grants": ["sqlite": .array(spec.databases.map { .string($0) })],
+      "grants": ["sqlite": .array(spec.databases.map { .string($0.name) })],
     ]
   }
 
@@ -340,7 +339,8 @@ extension AppRunner {
     let wasRunning = published.current.state == .running
     await withPromise { promise in
       self.spec = spec
-      self.lifecycle = self.lifecycle.with(startTimeout: spec.startTimeout)
+      self.lifecycle = self.lifecycle.with(
+        startTimeout: spec.startTimeout, stopGrace: spec.stopGrace)
       promise.succeed(())
     }
     if wasRunning { await restartNow() }

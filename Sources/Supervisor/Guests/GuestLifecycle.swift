@@ -37,14 +37,17 @@ package struct GuestLifecycle: Sendable, Equatable {
   package private(set) var failures = 0
   package private(set) var restarts = 0
   package private(set) var startTimeout: TimeAmount
-
   /// From asking a guest to stop to killing it.
-  package static let stopGrace: TimeAmount = .seconds(5)
+  package private(set) var stopGrace: TimeAmount
+
   package static let backoffFirst: TimeAmount = .milliseconds(200)
   package static let backoffMax: TimeAmount = .seconds(60)
   package static let calmAfter: TimeAmount = .seconds(60)
 
-  package init(startTimeout: TimeAmount) { self.startTimeout = startTimeout }
+  package init(startTimeout: TimeAmount, stopGrace: TimeAmount = .seconds(5)) {
+    self.startTimeout = startTimeout
+    self.stopGrace = stopGrace
+  }
 
   package mutating func handle(_ event: Event, now: NIODeadline, jitter: Double = 0) -> Action {
     switch (state, event) {
@@ -94,7 +97,7 @@ package struct GuestLifecycle: Sendable, Equatable {
       failures = 0
       state = startAgain ? .starting(since: now) : .stopped
       return startAgain ? .launch : .none
-    case (.stopping(let since, _), .tick) where now - since > Self.stopGrace:
+    case (.stopping(let since, _), .tick) where now - since > stopGrace:
       return .kill
     default: return .none
     }
@@ -121,10 +124,11 @@ package struct GuestLifecycle: Sendable, Equatable {
     }
   }
 
-  /// The same state with another start timeout, when a new version is taken into use.
-  package func with(startTimeout: TimeAmount) -> GuestLifecycle {
+  /// The same state with other timeouts, when a new version is taken into use.
+  package func with(startTimeout: TimeAmount, stopGrace: TimeAmount) -> GuestLifecycle {
     var copy = self
     copy.startTimeout = startTimeout
+    copy.stopGrace = stopGrace
     return copy
   }
 }

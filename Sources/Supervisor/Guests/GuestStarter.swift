@@ -21,14 +21,30 @@ package struct GuestSpec: Sendable {
   /// Read-only code of the version that runs.
   package var codeDirectory: String
   package var hasDataDirectory: Bool
-  package var databases: [String]
+  package var databases: [SQLDatabase]
   package var limits: GuestLimits
   package var maxConcurrency: Int
   package var startTimeout: TimeAmount
   /// Nil: never stopped for want of work.
   package var idleTimeout: TimeAmount?
+  /// From `shutdown` to the kill.
+  package var stopGrace: TimeAmount
+  /// Blocked system calls are told in the log.
+  package var isDevelopment: Bool
   /// The dedicated host uid when the host runs as root.
   package var uid: UInt32?
+}
+
+/// One database of an app.
+package struct SQLDatabase: Sendable, Equatable {
+  package var name: String
+  /// Directory of migrations in the app's code.
+  package var migrations: String?
+
+  package init(name: String, migrations: String? = nil) {
+    self.name = name
+    self.migrations = migrations
+  }
 }
 
 package struct GuestLimits: Sendable, Equatable {
@@ -43,6 +59,8 @@ struct StartedGuest: Sendable {
   var process: any GuestProcess
   /// The host's end of the guest's socket.
   var socket: CInt
+  /// The host's end of the guest's own SQL socket, if it has one.
+  var sqlSocket: CInt?
 }
 
 /// A running sealed process.

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+import CHostShims
+import GuestAPI
+import Glibc
+import Meter
+import NIOCore
+import Sandbox
+import Synchronization
+
+/// Starts guests and SQL workers in their sandbox, and sees to their logs and their accounting.
+final class SandboxStarter: GuestStarter, SQLWorkerStarter {
+  private let launcher: Launcher
+  private let toolkit: Toolkit
+  private let allowWeaker: Set<Layer>
+  private let logs: @Sendable (String) -> AppLog
+  private let logGroup: any EventLoopGroup
+  private let meter: MeterLoop
+  private let clock: MeterClock
+  /// Tells apart what this run of the host started from what any other did.
+  private let run: String
+  private let count = Atomic<UInt64>(0)
+
+  init(
+    launcher: Launcher, toolkit: Toolkit, allowWeaker: Set<Layer>,
+    logs: @escaping @Sendable (String) -> AppLog, logGroup: any EventLoopGroup, meter: MeterLoop,
+    clock: MeterClock
+  ) {
+    self.launcher = launcher
+    self.toolkit = toolkit
+    self.allowWeaker = allowWeaker
+    self.logs = logs
+    self.logGroup = logGroup
+    self.meter = meter
+    self.clock = clock
+    run = String(clock.wall().microseconds, radix: 36)
+  }
+
+  func start(_ guest: GuestSpec) async throws(HostError) -> StartedGuest {
+    let hasSQL = !guest.databases.isEmpty
+    let socket = try SocketPair()
+    let sql = hasSQL ? try SocketPair() : nil
+    var passed = [LaunchDescriptors.Passed(host: socket.inside, inside: 3)]
+    if let sql { passed.append(.init(host: sql.inside, inside: 4)) }
+    let policy = GuestPolicy(toolkit: toolkit).policy(
+      for: guest, instance: nextInstance("guest"), allowWeaker: allowWeaker)
+    do throws(HostError) {
+      let process = try await launch(policy, guest, passed)
+      socket.closeInside()
+      sql?.closeInside()
+      return StartedGuest(process: process, socket: socket.outside, sqlSocket: sql?.outside)
+    } catch {
+      socket.closeBoth()
+      sql?.closeBoth()
+      throw error
+    }
+  }
+
+  func startSQLWorker(
+    _ guest: GuestSpec, directSocket: CInt?
+  ) async throws(HostError) -> StartedGuest {
+    defer { if let directSocket { close(directSocket) } }
+    let socket = try SocketPair()
+    var passed = [LaunchDescriptors.Passed(host: socket.inside, inside: 3)]
+    if let directSocket { passed.append(.init(host: directSocket, inside: 4)) }
+    let policy = GuestPolicy(toolkit: toolkit).sqlWorkerPolicy(
+      for: guest, instance: nextInstance("sql"), allowWeaker: allowWeaker)
+    do throws(HostError) {
+      let process = try await launch(policy, guest, passed)
+      socket.closeInside()
+      return StartedGuest(process: process, socket: socket.outside, sqlSocket: nil)
+    } catch {
+      socket.closeBoth()
+      throw error
+    }
+  }
+
+  private func nextInstance(_ kind: String) -> String {
+    "\(kind)-\(run)-\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
+  }
+
+  private func launch(
+    _ policy: SandboxPolicy, _ guest: GuestSpec, _ passed: [LaunchDescriptors.Passed]
+  ) async throws(HostError) -> any GuestProcess {
+    let output = try Pipe()
+    let errors: Pipe
+    do throws(HostError) { errors = try Pipe() } catch {
+      output.closeBoth()
+      throw error
+    }
+    let process: SandboxedProcess
+    do throws(SandboxError) {
+      process = try await launcher.launch(
+        policy,
+        LaunchDescriptors(stdout: output.writing, stderr: errors.writing, extra: passed))
+    } catch {
+      output.closeBoth()
+      errors.closeBoth()
+      throw HostError(.upstream, "start_failed", error.description, log: error.description)
+    }
+    close(output.writing)
+    close(errors.writing)
+    let log = logs(guest.appID)
+    LogPipe.read(output.reading, into: log, as: .stdout, on: logGroup)
+    LogPipe.read(errors.reading, into: log, as: .stderr, on: logGroup)
+    let entry = ProcessTable.Entry(
+      app: guest.appID, origin: "\(guest.appID)/\(policy.instance)", startedAt: clock.monotonic()
+    ) { (try? process.usage()).map(ProcessReading.init) }
+    meter.processes.insert(entry)
+    if policy.development {
+      Task { for await call in process.blockedCalls() { log.append(.host, call.description) } }
+    }
+    return SealedProcess(process: process, entry: entry, meter: meter)
+  }
+}
+
+/// A sealed process whose last figures go to the meter when it ends.
+private final class SealedProcess: GuestProcess {
+  private let process: SandboxedProcess
+  private let entry: ProcessTable.Entry
+  private let meter: MeterLoop
+
+  init(process: SandboxedProcess, entry: ProcessTable.Entry, meter: MeterLoop) {
+    self.process = process
+    self.entry = entry
+    self.meter = meter
+  }
+
+  var pid: Int32 { process.pid }
+  func kill() { process.kill() }
+
+  func waitForExit() async -> GuestExit {
+    let report = await process.waitForExit()
+    meter.finish(entry, reading: ProcessReading(report.usage))
+    let cause: GuestExit.Cause =
+      switch report.outcome {
+      case .exited(let code): .exited(code)
+      case .signaled(let signal): .signaled(signal)
+      }
+    return GuestExit(
+      cause: cause, oomKilled: report.outOfMemory, processLimitHit: report.processLimitHit)
+  }
+}
+
+extension ProcessReading {
+  init(_ usage: ResourceUsage) {
+    let source: SampleSource =
+      switch usage.source {
+      case .cgroupV2: .cgroup2
+      case .cgroupV1: .cgroup1
+      case .proc: .processTree
+      }
+    self.init(
+      source: source, userMicroseconds: Int64(usage.userMicroseconds),
+      systemMicroseconds: Int64(usage.systemMicroseconds), memoryBytes: Int64(usage.memoryBytes),
+      memoryPeakBytes: usage.memoryPeakBytes == 0 ? nil : Int64(usage.memoryPeakBytes),
+      processes: Int64(usage.processes), oomKills: Int64(usage.outOfMemoryKills),
+      processLimitHits: Int64(usage.processLimitHits))
+  }
+}
+
+/// Two connected stream sockets; `inside` goes to the sealed process.
+private struct SocketPair {
+  let outside: CInt
+  let inside: CInt
+
+  init() throws(HostError) {
+    var ends: [CInt] = [-1, -1]
+    let kind = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+    guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else {
+      throw HostError(
+        .internal, "descriptors", "the host could not make a socket",
+        log: String(cString: strerror(errno)))
+    }
+    (outside, inside) = (ends[0], ends[1])
+  }
+
+  func closeInside() { close(inside) }
+  func closeBoth() {
+    close(inside)
+    close(outside)
+  }
+}
+
+private struct Pipe {
+  let reading: CInt
+  let writing: CInt
+
+  init() throws(HostError) {
+    var ends: [CInt] = [-1, -1]
+    guard bh_pipe2(&ends, O_CLOEXEC) == 0 else {
+      throw HostError(
+        .internal, "descriptors", "the host could not make a pipe",
+        log: String(cString: strerror(errno)))
+    }
+    (reading, writing) = (ends[0], ends[1])
+  }
+
+  func closeBoth() {
+    close(reading)
+    close(writing)
+  }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+import GuestAPI
+import Meter
+
+/// Everything the host keeps in memory for one installed app.
+final class AppHandle: Sendable {
+  let id: String
+  let runner: AppRunner
+  let sql: SQLBroker
+  let log: AppLog
+  let traffic: TrafficMeter
+
+  init(id: String, runner: AppRunner, sql: SQLBroker, log: AppLog, traffic: TrafficMeter) {
+    self.id = id
+    self.runner = runner
+    self.sql = sql
+    self.log = log
+    self.traffic = traffic
+  }
+
+  func origin(of app: InstalledApp) -> AppOrigin {
+    AppOrigin(
+      name: app.manifest.app.origin, appID: app.id, assetRoot: app.assetRoot,
+      publicPaths: app.manifest.http.publicPaths, backend: runner, traffic: traffic)
+  }
+}

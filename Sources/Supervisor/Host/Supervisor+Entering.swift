@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import AdminAPI
+import Foundation
+import GuestAPI
+import Meter
+import NIOCore
+import Sandbox
+
+extension Supervisor {
+  func spec(of app: InstalledApp) -> GuestSpec {
+    GuestSpec(
+      app, uid: uids.uid(of: app.id), isDevelopment: configuration.development)
+  }
+
+  /// Makes an installed app reachable: its runner, its brokers, its origin.
+  @discardableResult
+  func enter(_ app: InstalledApp) throws -> AppHandle {
+    let log = logs.log(of: app.id)
+    let spec = spec(of: app)
+    let loop = group.next()
+    let sql = SQLBroker(
+      spec: spec, eventLoop: loop, starter: starter, watcher: watcher, journal: log)
+    let services = brokers(for: app.id, log: log, sql: sql)
+    let runner = AppRunner(
+      spec: spec, isEnabled: app.record.isEnabled, eventLoop: loop, starter: starter,
+      journal: log
+    ) { started in
+      if let socket = started.sqlSocket { sql.guestArrived(directSocket: socket) }
+      return AppService(brokers: services) { sql.guestLeft() }
+    }
+    let handle = AppHandle(
+      id: app.id, runner: runner, sql: sql, log: log,
+      traffic: try TrafficMeter(app: app.id, registry: meter.book.registry))
+    apps.put(handle, origin: handle.origin(of: app))
+    return handle
+  }
+
+  /// The brokers of one app. Each call is counted on its way.
+  private func brokers(for id: String, log: AppLog, sql: SQLBroker) -> [String: any Broker] {
+    let all: [String: any Broker] = [
+      "sql": sql, "log": LogBroker(log: log),
+      "config": ConfigBroker { [registry] in registry[id]?.manifest.defaultConfig ?? [:] },
+      "usage": UsageBroker(app: id, book: meter.book, queue: meterQueue),
+    ]
+    return all.mapValues { CountedBroker(broker: $0, app: id, registry: meter.book.registry) }
+  }
+
+  /// The installed app and its handle, by id or origin name.
+  func find(_ text: String) throws -> (app: InstalledApp, handle: AppHandle) {
+    guard let app = registry.find(text), let handle = apps[app.id] else {
+      throw HostError(
+        .notFound, "app", "No app \(text) is installed. `bulkhead ps` lists those that are.")
+    }
+    return (app, handle)
+  }
+
+  /// One change to an app at a time.
+  func changing<Value>(_ id: String, _ body: () async throws -> Value) async throws -> Value {
+    guard apps.begin(id) else {
+      throw HostError(
+        .overloaded, "busy", "\(id) is being changed by another command. Try again shortly.")
+    }
+    defer { apps.finish(id) }
+    return try await body()
+  }
+}

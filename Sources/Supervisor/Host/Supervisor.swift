@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dispatch
+import Foundation
+import GuestAPI
+import Logging
+import Meter
+import NIOCore
+import NIOPosix
+import Sandbox
+
+/// The host: builds everything, owns it, and takes it down again. The only place where the parts meet.
+public final class Supervisor: Sendable {
+  let configuration: SupervisorConfiguration
+  let logger: Logger
+  let clock: MeterClock
+  let startedAt: Date
+  let group: MultiThreadedEventLoopGroup
+  /// Guests' output and the admin socket: away from the loops that answer requests.
+  let sideGroup: MultiThreadedEventLoopGroup
+  let registry: AppRegistry
+  let apps = AppTable()
+  let uids: UIDAllocator
+  let launcher: Launcher
+  let starter: SandboxStarter
+  let meter: MeterLoop
+  let watcher: ReadinessWatcher
+  let logs: LogShelf
+  let gateway: Gateway
+  /// Blocking work on the registry: one thing at a time.
+  let storeQueue = DispatchQueue(label: "bulkhead.store")
+  /// Blocking questions to the meter's files.
+  let meterQueue = DispatchQueue(label: "bulkhead.meter")
+  let ownsLock: DataDirectoryLock
+
+  /// Prepares everything that can fail before the first app: the data directory, the sandbox, the meter.
+  ///
+  /// - Throws: `SupervisorError` in words for the operator.
+  public init(
+    configuration: SupervisorConfiguration, logger: Logger, environment: [String: String]
+  ) async throws {
+    self.configuration = configuration
+    self.logger = logger
+    clock = .system
+    startedAt = Date()
+    let data = configuration.dataDirectory
+    try Self.prepareDirectory(data)
+    ownsLock = try DataDirectoryLock(data)
+    let toolkit = try Toolkit.discover(environment: environment)
+    let waived = try Self.layers(named: configuration.allowWeaker)
+    let name = Self.hostName(for: data)
+    let cgroups = CgroupDiscovery.hierarchy(named: name)
+    let facts = await KernelProbe.probe(launcherPath: toolkit.launcher, cgroups: cgroups)
+    do {
+      launcher = try Launcher(
+        launcherPath: toolkit.launcher, cgroups: cgroups, facts: facts, name: name)
+      watcher = try ReadinessWatcher()
+    } catch { throw SupervisorError("\(error)") }
+    let threads = configuration.threads ?? max(1, System.coreCount / 2)
+    group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    sideGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    registry = AppRegistry(dataDirectory: data, clock: clock)
+    uids = UIDAllocator(isRoot: facts.isPrivileged)
+    logs = LogShelf(dataDirectory: data, clock: clock)
+    meter = try Self.openMeter(data, clock: clock, logger: logger, registry: registry)
+    starter = SandboxStarter(
+      launcher: launcher, toolkit: toolkit, allowWeaker: waived, logs: logs.log(of:),
+      logGroup: sideGroup, meter: meter, clock: clock)
+    gateway = Gateway(
+      origins: apps, group: group,
+      options: try Self.gatewayOptions(configuration, apps: apps), logger: logger)
+  }
+
+  private static func prepareDirectory(_ data: String) throws(SupervisorError) {
+    do throws(DurableFile.Failure) { try DurableFile.makeDirectory("\(data)/meter") } catch {
+      throw SupervisorError("\(error); give a directory this user may write to with --data")
+    }
+  }
+
+  private static func layers(named names: [String]) throws(SupervisorError) -> Set<Layer> {
+    var layers: Set<Layer> = []
+    for name in names {
+      guard let layer = Layer(rawValue: name) else {
+        let known = Layer.allCases.filter(\.canBeWaived).map(\.rawValue).joined(separator: ", ")
+        throw SupervisorError("--allow-weaker \(name): no such layer; there are \(known)")
+      }
+      layers.insert(layer)
+    }
+    return layers
+  }
+
+  /// Names this host among others on the machine: two data directories, two hosts.
+  private static func hostName(for data: String) -> String {
+    let path = realpath(data, nil).map { pointer in
+      defer { free(pointer) }
+      return String(cString: pointer)
+    }
+    // FNV-1a, 64 bits: short, stable, and no secret.
+    let hash = (path ?? data).utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) {
+      ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+    }
+    return String(hash, radix: 16)
+  }
+
+  private static func openMeter(
+    _ data: String, clock: MeterClock, logger: Logger, registry: AppRegistry
+  ) throws(SupervisorError) -> MeterLoop {
+    do throws(MeterError) {
+      let book = try MeterBook(directory: "\(data)/meter", clock: clock)
+      return MeterLoop(book: book, clock: clock, logger: logger) { registry.all }
+    } catch { throw SupervisorError("the meter cannot be opened: \(error)") }
+  }
+
+  private static func gatewayOptions(
+    _ configuration: SupervisorConfiguration, apps: AppTable
+  ) throws(SupervisorError) -> GatewayOptions {
+    var options = GatewayOptions()
+    for text in configuration.trustedProxies {
+      guard let range = AddressRange(text) else {
+        throw SupervisorError("--trusted-proxy \(text): neither an address nor a CIDR block")
+      }
+      options.trustedProxies.append(range)
+    }
+    if let header = configuration.identityHeader {
+      guard !options.trustedProxies.isEmpty else {
+        throw SupervisorError(
+          "--identity-header needs --trusted-proxy: nobody else may say who is signed on")
+      }
+      options.identity = IdentityHeaders(
+        user: header, name: "Remote-Name", groups: "Remote-Groups")
+    }
+    options.hostPage = { HostPage.html(names: apps.origins.map(\.name)) }
+    return options
+  }
+
+  // MARK: Running
+
+  /// Serves until SIGINT or SIGTERM, then takes everything down. Returns when nothing is left.
+  ///
+  /// - Parameter onReady: called with the base URL once apps and the admin socket can be reached.
+  public func run(onReady: @escaping @Sendable (String) async -> Void) async throws {
+    let interrupt = Interrupt()
+    try sweepAndLoad()
+    meter.start()
+    do {
+      try await gateway.start(host: configuration.listenHost, port: configuration.listenPort)
+      startTicking()
+      logger.notice("serving", metadata: ["url": "\(baseURL)", "apps": "\(apps.all.count)"])
+      let url = baseURL
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        let admin = AdminServer(
+          path: configuration.adminSocket, operations: self, eventLoopGroup: sideGroup,
+          logger: quietLogger)
+        tasks.addTask { try await admin.run { await onReady(url) } }
+        tasks.addTask { await interrupt.wait() }
+        try await tasks.next()
+        tasks.cancelAll()
+      }
+    } catch {
+      await takeDown()
+      throw error
+    }
+    await takeDown()
+  }
+
+  /// Hummingbird announces its own start at info; the operator has our line already.
+  private var quietLogger: Logger {
+    var logger = logger
+    logger.logLevel = max(logger.logLevel, .warning)
+    return logger
+  }
+
+  private func sweepAndLoad() throws {
+    for leftover in launcher.sweep() {
+      logger.notice("swept what an earlier host left", metadata: ["what": "\(leftover)"])
+    }
+    for report in launcher.facts.layers where report.state != .active {
+      logger.warning(
+        "sandbox: \(report.layer.rawValue) is \(report.state.rawValue): \(report.reason)")
+    }
+    for name in configuration.allowWeaker {
+      logger.warning("running weaker by the operator's choice", metadata: ["layer": "\(name)"])
+    }
+    for problem in try registry.load() {
+      logger.error(
+        "an app could not be loaded",
+        metadata: ["directory": "\(problem.directory)", "reason": "\(problem.reason)"])
+    }
+    for app in registry.all { try enter(app) }
+  }
+
+  private func startTicking() {
+    group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [apps] _ in
+      let now = NIODeadline.now()
+      for handle in apps.all {
+        let loop = handle.runner.eventLoop
+        let tick: @Sendable () -> Void = {
+          handle.runner.tick(now: now)
+          handle.sql.tick(now: now)
+        }
+        if loop.inEventLoop { tick() } else { loop.execute(tick) }
+      }
+    }
+  }
+
+  var baseURL: String {
+    let port = gateway.localAddress?.port ?? configuration.listenPort
+    return "http://\(configuration.listenHost):\(port)"
+  }
+
+  private func takeDown() async {
+    logger.notice("stopping")
+    await gateway.shutdown(grace: .seconds(5))
+    await withTaskGroup(of: Void.self) { tasks in
+      for handle in apps.all { tasks.addTask { await handle.runner.stopNow(disable: false) } }
+    }
+    for handle in apps.all { handle.sql.guestLeft() }
+    await onQueue(meterQueue) { self.meter.stop() }
+    await onQueue(storeQueue) { self.logs.closeAll() }
+    try? await group.shutdownGracefully()
+    try? await sideGroup.shutdownGracefully()
+    logger.notice("stopped")
+  }
+
+  /// Runs blocking work on a queue of its own.
+  func onQueue<Value: Sendable, Failure: Error>(
+    _ queue: DispatchQueue, _ body: @escaping @Sendable () throws(Failure) -> Value
+  ) async throws(Failure) -> Value {
+    let outcome: Result<Value, Failure> = await withCheckedContinuation { continuation in
+      queue.async {
+        do throws(Failure) {
+          continuation.resume(returning: .success(try body()))
+        } catch {
+          continuation.resume(returning: .failure(error))
+        }
+      }
+    }
+    return try outcome.get()
+  }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Logging
+import Meter
+import Synchronization
+
+/// The thread that measures: samples every sealed process once a second and writes one batch every interval.
+final class MeterLoop: Sendable {
+  static let sampleEvery: Int64 = 1
+  static let tickEvery: Int64 = 5
+  static let surveyEvery: Int64 = 60
+
+  let book: MeterBook
+  let processes = ProcessTable()
+  private let clock: MeterClock
+  private let logger: Logger
+  private let apps: @Sendable () -> [InstalledApp]
+  private let isStopping = Atomic<Bool>(false)
+  private let hasStopped = Mutex(false)
+
+  init(
+    book: MeterBook, clock: MeterClock, logger: Logger,
+    apps: @escaping @Sendable () -> [InstalledApp]
+  ) {
+    self.book = book
+    self.clock = clock
+    self.logger = logger
+    self.apps = apps
+  }
+
+  func start() {
+    HostThread.start(named: "meter") { [self] in run() }
+  }
+
+  private func run() {
+    var second: Int64 = 0
+    var next = clock.monotonic().value
+    while !isStopping.load(ordering: .acquiring) {
+      sample()
+      if second % Self.surveyEvery == 0 { survey() }
+      if second % Self.tickEvery == Self.tickEvery - 1 { tick() }
+      second += 1
+      next += Self.sampleEvery * 1_000_000_000
+      sleep(until: next)
+    }
+    sample()
+    survey()
+    do throws(MeterError) { try book.close() } catch {
+      logger.error("the meter could not be closed", metadata: ["error": "\(error)"])
+    }
+    hasStopped.withLock { $0 = true }
+  }
+
+  /// Sleeps in short pieces, so that a stop does not wait for a whole second.
+  private func sleep(until time: Int64) {
+    while !isStopping.load(ordering: .acquiring) {
+      let left = time - clock.monotonic().value
+      guard left > 0 else { return }
+      usleep(UInt32(min(left / 1_000 + 1, 100_000)))
+    }
+  }
+
+  private func sample() {
+    let now = clock.monotonic()
+    let samples = processes.all.compactMap { entry in
+      entry.read().map { $0.sample(of: entry, now: now, isFinal: false) }
+    }
+    record(samples, at: now)
+  }
+
+  private func record(_ samples: [ResourceSample], at now: Nanoseconds) {
+    guard !samples.isEmpty else { return }
+    do throws(MeterError) { try book.record(samples, at: now) } catch {
+      logger.error("samples were not taken", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// The last word on a process that has ended: what it used since the last sample is not lost.
+  func finish(_ entry: ProcessTable.Entry, reading: ProcessReading?) {
+    processes.remove(origin: entry.origin)
+    guard let reading else { return book.forget(origin: entry.origin) }
+    let now = clock.monotonic()
+    record([reading.sample(of: entry, now: now, isFinal: true)], at: now)
+  }
+
+  private func survey() {
+    for app in apps() {
+      for kind in StorageSurvey.kinds {
+        let survey = StorageSurvey.measure(StorageSurvey.path(of: kind, in: app.directory))
+        if survey.isCut {
+          logger.warning("storage was not counted to the end", metadata: ["app": "\(app.id)"])
+        }
+        do throws(MeterError) {
+          try book.registry.level(Meters.storage, app: app.id, label: kind).set(survey.bytes)
+        } catch {
+          logger.error("storage was not metered", metadata: ["error": "\(error)"])
+        }
+      }
+    }
+  }
+
+  private func tick() {
+    do throws(MeterError) {
+      let outcome = try book.tick()
+      for event in outcome.events {
+        logger.notice("meter: \(event.detail)", metadata: ["app": "\(event.app ?? "-")"])
+      }
+    } catch {
+      logger.error(
+        "an interval was not written; the next will hold it", metadata: ["error": "\(error)"])
+    }
+  }
+
+  /// Writes the last interval. Blocks until it is on disk, or `seconds` have passed.
+  func stop(within seconds: Int = 5) {
+    isStopping.store(true, ordering: .releasing)
+    for _ in 0..<(seconds * 100) where !hasStopped.withLock({ $0 }) { usleep(10_000) }
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import Meter
+
+/// Counts what passes the gateway for one app. Three atomic additions a request.
+final class TrafficMeter: TrafficCounter {
+  private let received: MeterCounter
+  private let sent: MeterCounter
+  private let byClass: [MeterCounter]
+
+  init(app: String, registry: MeterRegistry) throws(MeterError) {
+    received = try registry.counter(Meters.ingressReceived, app: app)
+    sent = try registry.counter(Meters.ingressSent, app: app)
+    var counters: [MeterCounter] = []
+    for label in ["1xx", "2xx", "3xx", "4xx", "5xx"] {
+      counters.append(try registry.counter(Meters.requests, app: app, label: label))
+    }
+    byClass = counters
+  }
+
+  func count(received bytes: Int) { received.add(Int64(bytes)) }
+  func count(sent bytes: Int) { sent.add(Int64(bytes)) }
+  func countRequest(status: Int) { byClass[min(max(status / 100, 1), 5) - 1].add(1) }
+}
+
+/// Counts an app's calls to one area of the host, by method, on their way to the broker.
+struct CountedBroker: Broker {
+  let broker: any Broker
+  let app: String
+  let registry: MeterRegistry
+
+  func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
+    // A meter that cannot be had (too many labels) must not cost the app its call.
+    if let counter = try? registry.counter(Meters.calls, app: app, label: request.method) {
+      counter.add(1)
+    }
+    broker.handle(request, reply: reply)
+  }
+}
