@@ -96,7 +96,9 @@ extension GuardedConnection {
     guard sql.count <= Int(sqlite3_limit(handle, SQLITE_LIMIT_SQL_LENGTH, -1)) else {
       throw SQLFailure.params("\"sql\" is over \(SQLLimits.statementBytes) bytes")
     }
-    gate.beginStatement(vacuuming: false)
+    let firstWord = StatementText.firstWord(sql)
+    let kind = StatementText.kind(sql, firstWord: firstWord)
+    gate.beginStatement(kind)
     var pointer: OpaquePointer?
     var consumed = 0
     let code = sql.withUnsafeBufferPointer { bytes -> Int32 in
@@ -112,8 +114,8 @@ extension GuardedConnection {
     guard code == SQLITE_OK else { throw failure(code) }
     guard let pointer else { return nil }
     let statement = PreparedStatement(
-      handle: pointer, isTransactional: gate.isTransactional,
-      firstWord: StatementText.firstWord(sql))
+      handle: pointer, isTransactional: gate.isTransactional, kind: kind,
+      firstWord: firstWord)
     return (statement, sql[(sql.startIndex + consumed)...])
   }
 
@@ -127,7 +129,8 @@ extension GuardedConnection {
 
   /// The error a guest is told for a code just returned on this connection.
   package func failure(_ code: Int32) -> HostError {
-    if let reason = gate.refusal, code & 0xff == SQLITE_AUTH {
+    // A refused function is SQLITE_ERROR, everything else that is refused SQLITE_AUTH.
+    if [SQLITE_AUTH, SQLITE_ERROR].contains(code & 0xff), let reason = gate.takeRefusal() {
       return SQLFailure.refused(reason)
     }
     let offset = Int(sqlite3_error_offset(handle))
@@ -147,8 +150,7 @@ extension GuardedConnection {
 
   /// One step. SQLite may compile the statement anew here, so the policy is asked as at first.
   package func step(_ statement: PreparedStatement) throws(HostError) -> Bool {
-    if statement.isVacuum { gate.beginStatement(vacuuming: true) }
-    defer { if statement.isVacuum { gate.beginStatement(vacuuming: false) } }
+    if statement.kind != gate.kind { gate.beginStatement(statement.kind) }
     switch sqlite3_step(statement.handle) {
     case SQLITE_ROW: return true
     case SQLITE_DONE: return false

@@ -5,8 +5,7 @@ import CSQLite
 final class PolicyGate {
   /// The app's unless the worker says otherwise: SQLite compiles statements anew whenever it must.
   private var policy = StatementPolicy(author: .worker)
-  /// Why the last statement was refused.
-  private(set) var refusal: String?
+  private var refusal: String?
   private(set) var isTransactional = false
 
   func install(on handle: OpaquePointer) {
@@ -20,15 +19,23 @@ final class PolicyGate {
   }
 
   /// From here on statements are the app's.
-  func beginStatement(vacuuming: Bool) {
+  func beginStatement(_ kind: StatementPolicy.Kind) {
     policy = StatementPolicy(author: .app)
-    policy.isVacuuming = vacuuming
+    policy.kind = kind
     refusal = nil
     isTransactional = false
   }
 
+  var kind: StatementPolicy.Kind { policy.kind }
+
+  /// Why the last statement was refused; told once.
+  func takeRefusal() -> String? {
+    defer { refusal = nil }
+    return refusal
+  }
+
   func beginOwn() { policy = StatementPolicy(author: .worker) }
-  func endOwn() { policy = StatementPolicy(author: .app) }
+  func endOwn() { beginStatement(.ordinary) }
 
   private func answer(
     _ action: Int32, _ first: UnsafePointer<CChar>?, _ second: UnsafePointer<CChar>?

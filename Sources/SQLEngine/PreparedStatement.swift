@@ -9,7 +9,8 @@ package final class PreparedStatement {
   package let isReadOnly: Bool
   /// SAVEPOINT, RELEASE or ROLLBACK TO: only inside an interactive transaction.
   package let isTransactional: Bool
-  package let isVacuum: Bool
+  package let kind: StatementPolicy.Kind
+  package var isVacuum: Bool { kind == .vacuum }
   /// INSERT, UPDATE, DELETE or REPLACE: may share a transaction with others.
   package let isPlainWrite: Bool
   package let parameterCount: Int
@@ -17,10 +18,12 @@ package final class PreparedStatement {
   private var columnsJSON: [UInt8] = []
   private var compilations: Int32 = -1
 
-  init(handle: OpaquePointer, isTransactional: Bool, firstWord: String) {
+  init(
+    handle: OpaquePointer, isTransactional: Bool, kind: StatementPolicy.Kind, firstWord: String
+  ) {
     self.handle = handle
     self.isTransactional = isTransactional
-    isVacuum = firstWord == "VACUUM"
+    self.kind = kind
     isReadOnly = sqlite3_stmt_readonly(handle) != 0
     isPlainWrite = !isReadOnly && StatementText.plainWrites.contains(firstWord)
     parameterCount = Int(sqlite3_bind_parameter_count(handle))

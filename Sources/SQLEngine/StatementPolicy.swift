@@ -20,9 +20,17 @@ package struct StatementPolicy: Sendable, Equatable {
     case refused(String)
   }
 
+  /// What SQLite does on its own behalf within a statement, and the app may not.
+  package enum Kind: Sendable, Equatable {
+    case ordinary
+    /// A bare VACUUM attaches a nameless database and begins a transaction on it.
+    case vacuum
+    /// ALTER TABLE rewrites the schema with `printf`. Not of this kind if its text names the function itself.
+    case alter
+  }
+
   package var author: Author
-  /// A bare `VACUUM` is being compiled or run; SQLite attaches a nameless database for it.
-  package var isVacuuming = false
+  package var kind = Kind.ordinary
 
   package init(author: Author) { self.author = author }
 
@@ -33,14 +41,15 @@ package struct StatementPolicy: Sendable, Equatable {
     guard author == .app else { return .allowed }
     switch action {
     case SQLITE_ATTACH:
-      return isVacuuming && (first ?? "").isEmpty
+      return kind == .vacuum && (first ?? "").isEmpty
         ? .allowed : .refused("ATTACH and VACUUM INTO are not allowed; each database stands alone")
     case SQLITE_DETACH:
-      return isVacuuming ? .allowed : .refused("DETACH is not allowed")
+      return kind == .vacuum ? .allowed : .refused("DETACH is not allowed")
+    case SQLITE_FUNCTION where kind == .alter && second == "printf": return .allowed
     case SQLITE_FUNCTION: return Self.function(second ?? "")
     case SQLITE_PRAGMA: return Self.pragma(first ?? "", second)
     case SQLITE_CREATE_VTABLE: return Self.virtualTable(second ?? "")
-    case SQLITE_TRANSACTION where isVacuuming: return .allowed
+    case SQLITE_TRANSACTION where kind == .vacuum: return .allowed
     case SQLITE_TRANSACTION:
       return .refused(
         "\(first ?? "BEGIN") is not a statement here: use sql.begin, sql.commit and sql.rollback")

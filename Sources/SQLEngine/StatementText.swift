@@ -32,11 +32,48 @@ package enum StatementText {
     return sql.endIndex
   }
 
+  /// What SQLite itself may do while it runs the statement.
+  static func kind(_ sql: ArraySlice<UInt8>, firstWord: String) -> StatementPolicy.Kind {
+    switch firstWord {
+    case "VACUUM": .vacuum
+    case "ALTER" where !contains(sql, "printf"): .alter
+    default: .ordinary
+    }
+  }
+
+  /// Whether the text has these letters anywhere, whatever their case.
+  private static func contains(_ sql: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
+    let count = word.utf8CodeUnitCount
+    guard sql.count >= count else { return false }
+    return (sql.startIndex...(sql.endIndex - count)).contains { start in
+      (0..<count).allSatisfy { sql[start + $0] | 0x20 == word.utf8Start[$0] }
+    }
+  }
+
+  /// How a statement is first tried.
+  package enum Approach: Sendable, Equatable {
+    /// On a connection that reads.
+    case reading
+    /// The same, but its answer lies in the schema, which the connection must have read lately.
+    case describing
+    /// On the writer: it cannot be one that only reads.
+    case writing(isPlain: Bool)
+
+    package var mayRead: Bool { self == .reading || self == .describing }
+  }
+
+  package static func approach(_ sql: String) -> Approach {
+    // 64 bytes hold the first word unless a comment stands before it; then nothing is lost but speed.
+    let prefix = Array(sql.utf8.prefix(64))
+    switch firstWord(prefix[...]) {
+    case "SELECT", "VALUES", "WITH": return .reading
+    case "PRAGMA", "EXPLAIN": return .describing
+    case "" where prefix.count == 64: return .describing
+    case "": return .reading
+    case let word: return .writing(isPlain: plainWrites.contains(word))
+    }
+  }
+
   /// First words of statements that may share one transaction with those of other requests, none noticing.
   static let plainWrites: Set<String> = ["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"]
-
-  package static func isPlainWrite(_ sql: String) -> Bool {
-    // 64 bytes hold the first word unless a comment stands before it, and then nothing is lost but speed.
-    plainWrites.contains(firstWord(Array(sql.utf8.prefix(64))[...]))
-  }
 }

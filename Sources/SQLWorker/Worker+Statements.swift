@@ -15,14 +15,15 @@ extension Worker {
     let request = try StatementRequest(call)
     let open = try transaction(call)
     let database = if let open { open.database } else { try database(call) }
-    if open == nil, !database.isKnownToWrite(request.sql),
-      let frame = try readBeside(database, call, request, purpose, on: thread)
+    let approach = StatementText.approach(request.sql)
+    if open == nil, approach.mayRead, !database.isKnownToWrite(request.sql),
+      let frame = try readBeside(
+        database, call, request, purpose, isDescribing: approach == .describing, on: thread)
     {
       return frame
     }
     return try submit(
-      call, to: database, in: open, isPlainWrite: StatementText.isPlainWrite(request.sql),
-      on: thread
+      call, to: database, in: open, isPlainWrite: approach == .writing(isPlain: true), on: thread
     ) { [self] connection, thread throws(HostError) in
       let statement = try connection.statement(request.sql)
       guard open != nil || !statement.isTransactional else { throw Self.nested }
@@ -39,12 +40,14 @@ extension Worker {
   /// Nil if the statement writes.
   private func readBeside(
     _ database: Database, _ call: Call, _ request: StatementRequest, _ purpose: Purpose,
-    on thread: ServingThread
+    isDescribing: Bool, on thread: ServingThread
   ) throws(HostError) -> [UInt8]? {
     let reader = try opened(database).takeReader()
     defer { database.giveBack(reader) }
     do throws(HostError) {
       return try thread.run(call, on: reader) { () throws(HostError) -> [UInt8]? in
+        // Reading the schema table makes SQLite notice that another connection has changed it.
+        if isDescribing { try reader.own("SELECT 1 FROM sqlite_schema LIMIT 1") }
         let statement = try reader.statement(request.sql)
         guard !statement.isTransactional else { throw Self.nested }
         guard statement.isReadOnly else {
