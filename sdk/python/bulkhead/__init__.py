@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import aio as aio
     from . import config as config
+    from . import json as json
     from . import log as log
     from . import sql as sql
     from . import usage as usage
@@ -40,6 +41,7 @@ __all__ = [
     "aio",
     "config",
     "connection",
+    "json",
     "log",
     "serve",
     "serve_asgi",
@@ -57,6 +59,7 @@ _WHERE = {
     "HostError": ("_errors", "HostError"),
     "aio": ("aio", ""),
     "config": ("config", ""),
+    "json": ("json", ""),
     "log": ("log", ""),
     "serve": ("_wsgi", "serve"),
     "serve_asgi": ("_asgi", "serve_asgi"),

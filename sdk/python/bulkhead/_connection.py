@@ -12,7 +12,7 @@ import os
 from _thread import allocate_lock, start_new_thread
 
 from ._errors import Disconnected, HostError
-from ._json import dumps, quote
+from .json import dumps, quote
 from ._streams import InputStream, OutputStream, Signal
 from ._wire import FrameError, FrameReader, checked, frame, head, write_all, write_two
 
@@ -124,6 +124,8 @@ class Connection:
         self._next_id = 0
         self._next_stream = 0
         self._idle = 0
+        self._threads = 0
+        self._backlog: list[Request] = []
         self._started = Signal()
 
     # What an app calls.
@@ -244,23 +246,46 @@ class Connection:
             self._started.set()
 
     def _work(self) -> None:
-        lock, state = self._read_lock, self._state_lock
+        with self._state_lock:
+            self._threads += 1
         while True:
-            with state:
-                self._idle += 1
-            lock.acquire()
-            try:
-                request = None if self.closed else self._next_request()
-            finally:
-                with state:
-                    self._idle -= 1
-                    alone = self._idle == 0
-                lock.release()
+            request = self._lead()
             if request is None:
                 return
-            if alone:
-                start_new_thread(self._work, ())
             self._answer(request)
+
+    def _lead(self) -> Request | None:
+        """Waits for the turn to read, and reads until there is a request to answer."""
+        state = self._state_lock
+        with state:
+            if self._backlog:
+                return self._backlog.pop(0)
+            self._idle += 1
+        with self._read_lock:
+            with state:
+                self._idle -= 1
+            while not self.closed:
+                request = self._next_request()
+                if request is None or self._has_follower():
+                    return request
+                # No thread to be had: this one reads on, and a busy one answers when it is free.
+                with state:
+                    if self._idle > 0:
+                        return request
+                    self._backlog.append(request)
+        return None
+
+    def _has_follower(self) -> bool:
+        """Whether another thread reads on while this one is in the app."""
+        with self._state_lock:
+            if self._idle > 0:
+                return True
+            alone = self._threads == 1
+        try:
+            start_new_thread(self._work, ())
+        except RuntimeError:
+            return alone
+        return True
 
     def _next_request(self) -> Request | None:
         """Reads until there is something for a handler. None: the connection has ended."""

@@ -8,7 +8,7 @@ two infinities have a form of their own. NaN becomes NULL, as SQLite itself has 
 from __future__ import annotations
 
 from ._errors import HostError
-from ._json import dumps, loads, quote
+from .json import dumps, loads, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

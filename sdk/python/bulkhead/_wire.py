@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ._errors import HostError
-from ._json import dumps, loads, quote
+from .json import dumps, loads, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

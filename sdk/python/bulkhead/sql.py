@@ -19,7 +19,7 @@ import os
 from ._channel import Channel, ChannelClosed
 from ._connection import current
 from ._errors import HostError
-from ._json import quote
+from .json import quote
 from ._sqlcodec import Blobs, Row, Rows, decode_rows, encode_params
 
 TYPE_CHECKING = False
