@@ -78,9 +78,14 @@ let leaves: [Target] = [
   .executableTarget(
     name: "Attacker", path: "Tests/Attackers",
     linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
-  .testTarget(
-    name: "SandboxTests", dependencies: ["Sandbox", "SandboxLaunch", "Attacker"],
+  // A host for the sandbox's tests to kill.
+  .executableTarget(
+    name: "SandboxTestHost", dependencies: ["Sandbox"], path: "Tests/TestHost",
     swiftSettings: strict),
+  .testTarget(
+    name: "SandboxTests",
+    dependencies: ["Sandbox", "SandboxLaunch", "Attacker", "SandboxTestHost"],
+    exclude: ["Golden", "hostile.py"], swiftSettings: strict),
   .testTarget(
     name: "MeterTests", dependencies: ["Meter", "SQLite"], exclude: ["Vectors", "Golden"],
     swiftSettings: strict),
