@@ -21,6 +21,8 @@ public enum MeterError: Error, Sendable, Equatable, CustomStringConvertible {
   case tooMany(what: String, max: Int)
   case invalid(what: String, why: String)
   case ledger(LedgerError)
+  /// Every problem of a price book.
+  case prices(PriceProblems)
 
   public var description: String {
     switch self {
@@ -41,6 +43,7 @@ public enum MeterError: Error, Sendable, Equatable, CustomStringConvertible {
     case .tooMany(let what, let max): "more than \(max) \(what)."
     case .invalid(let what, let why): "\(what): \(why)."
     case .ledger(let error): error.description
+    case .prices(let problems): problems.description
     }
   }
 

@@ -8,6 +8,8 @@ extension MeterBook {
     var end: WallTime
     var write: TickWrite
     var batch: Accumulator.Batch
+    /// The app's positions in their months before this interval was charged.
+    var positionsBefore: [Pricing.Item: Pricing.Position]
     var jumped: Bool
   }
 
@@ -33,16 +35,20 @@ extension MeterBook {
       let lines = batch.quantities.map {
         MeterLine($0.key, quantity: $0.value, start: span.start, end: span.end)
       }
+      let positionsBefore = memory.pricing.positions
+      let used = lines + levels.lines
+      let (charges, moved) = memory.pricing.charge(used)
       let write = TickWrite(
         sequence: sequence, wall: memory.time.wall, bookTime: memory.bookTime,
-        lines: lines + levels.lines, marks: batch.marks, endedOrigins: batch.ended,
+        lines: used + charges, marks: batch.marks, endedOrigins: batch.ended,
         levels: memory.unsavedLevels.merging(levels.changed) { _, new in new },
-        removedLevels: levels.removed, events: events)
+        removedLevels: levels.removed, positions: moved, events: events)
       memory.events = []
       memory.unsavedLevels = [:]
       memory.intervalStart = memory.time.wall
       return Interval(
-        start: span.start, end: span.end, write: write, batch: batch, jumped: advance.jump != nil)
+        start: span.start, end: span.end, write: write, batch: batch,
+        positionsBefore: positionsBefore, jumped: advance.jump != nil)
     }
   }
 
@@ -118,7 +124,10 @@ extension MeterBook {
       var batch = interval.batch
       batch.events = []
       memory.accumulator.restore(batch) { self.registry.definition($0)?.kind ?? .counter }
+      memory.pricing.restore(interval.positionsBefore)
       for line in interval.write.lines where interval.batch.quantities[line.key] == nil {
+        // Charges are made again by the tick that succeeds.
+        guard Pricing.sku(ofMeter: line.meter) == nil else { continue }
         memory.accumulator.add(line.key, line.quantity)
       }
       memory.unsavedLevels = interval.write.levels

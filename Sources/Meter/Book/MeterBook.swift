@@ -14,13 +14,22 @@ public final class MeterBook: Sendable {
     /// How often `tick` is called; a pause of ten times this is recorded as a gap.
     public var interval: Nanoseconds
     public var retention: Retention
+    /// How often sums are posted to the ledger. Limits are drained at every tick; posting all else
+    /// less often keeps the ledger small: it never forgets a transfer.
+    public var postingInterval: Nanoseconds
+    /// SHA-256, for the names of ledger accounts and transfers.
+    public var hash: @Sendable ([UInt8]) -> [UInt8]
 
     public init(
-      host: String = "local", interval: Nanoseconds = .seconds(5), retention: Retention = .init()
+      host: String = "local", interval: Nanoseconds = .seconds(5), retention: Retention = .init(),
+      postingInterval: Nanoseconds = .seconds(300),
+      hash: @escaping @Sendable ([UInt8]) -> [UInt8] = SHA256Digest.hash
     ) {
       self.host = host
       self.interval = interval
       self.retention = retention
+      self.postingInterval = postingInterval
+      self.hash = hash
     }
   }
 
@@ -33,6 +42,7 @@ public final class MeterBook: Sendable {
     var accumulator: Accumulator
     var time: BookTime
     var levels: [SeriesKey: LevelState]
+    var pricing: Pricing
     /// Nanoseconds the book was kept, over all runs of the host.
     var bookTime: Int64
     /// Start of the interval that the next successful tick writes.
@@ -41,6 +51,8 @@ public final class MeterBook: Sendable {
     /// Levels of a tick that failed, to be written by the next.
     var unsavedLevels: [SeriesKey: LevelState] = [:]
     var removedApps: Set<String> = []
+    /// As of the last tick.
+    var standings: [LimitKey: LimitStanding] = [:]
     var failedTicks = 0
   }
   let memory: Mutex<Memory>
@@ -50,19 +62,24 @@ public final class MeterBook: Sendable {
   // is a lock, and never kept beyond it.
   struct Disk: @unchecked Sendable {
     var store: MeterStore
+    var desk: LedgerDesk
     var sequence: Int64
+    var progress: LedgerProgress
     var savedDefinitions: [MeterDefinition] = []
+    var definitionsByName: [String: MeterDefinition] = [:]
     var rolledUp = WallTime(microseconds: 0)
   }
   let disk: Mutex<Disk>
 
-  /// Opens the book in `directory` (`meter.sqlite`), making it where it is not there.
+  /// Opens the book in `directory` (`meter.sqlite`, and `ledger.sqlite` unless another ledger is
+  /// given), making it where it is not there.
   ///
   /// If the last run did not close the book, the time since its last tick is recorded as a gap.
   /// - Throws: `newerFile`, `foreignFile`, `damagedFile`, `diskFull` or `storage`; the file is
   ///   unchanged then.
   public init(
-    directory: String, configuration: Configuration = .init(), clock: MeterClock = .system
+    directory: String, configuration: Configuration = .init(), clock: MeterClock = .system,
+    ledger: (any Ledger)? = nil
   ) throws(MeterError) {
     let registry = MeterRegistry()
     try registry.register(Meters.all)
@@ -71,6 +88,7 @@ public final class MeterBook: Sendable {
     let opened = try store.transaction { () throws(SQLiteError) in
       try Self.open(store, at: wall)
     }
+    try registry.register(Pricing.definitions(for: opened.pricing.book))
     self.registry = registry
     self.configuration = configuration
     self.clock = clock
@@ -78,15 +96,38 @@ public final class MeterBook: Sendable {
       Memory(
         accumulator: Accumulator(marks: opened.marks),
         time: BookTime(wall: wall, monotonic: clock.monotonic()), levels: opened.levels,
-        bookTime: opened.bookTime, intervalStart: wall))
-    disk = Mutex(Disk(store: store, sequence: opened.sequence))
+        pricing: opened.pricing, bookTime: opened.bookTime, intervalStart: wall))
+    let chosen: any Ledger
+    if let ledger {
+      chosen = ledger
+    } else {
+      chosen = try SQLiteLedger(directory: directory, clock: clock)
+    }
+    var desk = LedgerDesk(
+      ledger: chosen, ids: LedgerIDs(host: configuration.host, hash: configuration.hash))
+    var known: [String: MeterDefinition] = [:]
+    for definition in registry.definitions { known[definition.name] = definition }
+    for (name, definition) in opened.definitions where known[name] == nil {
+      known[name] = definition
+    }
+    for (limit, revision) in opened.limits {
+      desk.limits.entries[limit.key] = LimitEngine.Entry(
+        limit: limit, subject: try LimitSubject(limit.subject, definitions: known),
+        revision: revision)
+    }
+    disk = Mutex(
+      Disk(store: store, desk: desk, sequence: opened.sequence, progress: opened.progress))
   }
 
   private struct Opened {
     var marks: [String: CounterMark]
     var levels: [SeriesKey: LevelState]
+    var pricing: Pricing
     var bookTime: Int64
     var sequence: Int64
+    var progress: LedgerProgress
+    var limits: [(limit: AppLimit, revision: Int64)]
+    var definitions: [String: MeterDefinition]
   }
 
   /// Reads what the last run left and records the time nobody measured.
@@ -107,7 +148,12 @@ public final class MeterBook: Sendable {
     try store.setState("last_tick", wall.microseconds)
     return Opened(
       marks: try store.marks(), levels: try store.levels(),
-      bookTime: try store.state("book_time") ?? 0, sequence: try store.state("sequence") ?? 0)
+      pricing: Pricing(book: try store.priceBook(), positions: try store.positions()),
+      bookTime: try store.state("book_time") ?? 0, sequence: try store.state("sequence") ?? 0,
+      progress: LedgerProgress(
+        drained: try store.state("drained") ?? 0, posted: try store.state("posted") ?? 0,
+        posting: try store.state("posting") ?? 0, postedAt: try store.state("book_time") ?? 0),
+      limits: try store.limits(), definitions: try store.definitions())
   }
 
   // MARK: - Measuring
@@ -152,8 +198,19 @@ public final class MeterBook: Sendable {
   ///   tick writes it as a longer one.
   @discardableResult
   public func tick() throws(MeterError) -> TickOutcome {
+    try tick(posting: false)
+  }
+
+  private func tick(posting isLast: Bool) throws(MeterError) -> TickOutcome {
     try disk.withLock { disk throws(MeterError) in
-      let interval = takeInterval(sequence: disk.sequence + 1)
+      var interval = takeInterval(sequence: disk.sequence + 1)
+      let due =
+        interval.write.bookTime - disk.progress.postedAt >= configuration.postingInterval.value
+      if disk.progress.posted == disk.progress.posting, isLast || due {
+        disk.progress.posting = interval.write.sequence
+        disk.progress.postedAt = interval.write.bookTime
+      }
+      interval.write.progress = disk.progress
       do throws(MeterError) {
         try saveDefinitions(&disk)
         try disk.store.write(interval.write) { registry.definition($0)?.kind == .peak }
@@ -163,19 +220,32 @@ public final class MeterBook: Sendable {
       }
       disk.sequence = interval.write.sequence
       memory.withLock { $0.failedTicks = 0 }
-      try rollUp(&disk, now: interval.write.wall, jumped: interval.jumped)
+      let time = interval.write.wall
+      let late = reachLedger(
+        &disk, interval.write.lines, definitions: disk.definitionsByName, at: time)
+      if !late.isEmpty {
+        let store = disk.store
+        try store.transaction { () throws(SQLiteError) in try store.append(late) }
+      }
+      try rollUp(&disk, now: time, jumped: interval.jumped)
       return TickOutcome(
         sequence: interval.write.sequence, start: interval.start, end: interval.end,
-        lines: interval.write.lines.count, events: interval.write.events)
+        lines: interval.write.lines.count, events: interval.write.events + late)
     }
   }
 
-  /// Writes the last interval and marks the book closed, so that the next start knows that nothing
-  /// was lost. Blocks.
+  /// Writes and posts the last interval and marks the book closed, so that the next start knows that
+  /// nothing was lost. Blocks.
   public func close() throws(MeterError) {
-    try tick()
+    _ = try tick(posting: true)
     try disk.withLock { disk throws(MeterError) in
-      try disk.store.transaction { () throws(SQLiteError) in try disk.store.setState("closed", 1) }
+      let store = disk.store
+      let progress = disk.progress
+      try store.transaction { () throws(SQLiteError) in
+        try store.setState("drained", progress.drained)
+        try store.setState("posted", progress.posted)
+        try store.setState("closed", 1)
+      }
     }
   }
 
@@ -185,6 +255,7 @@ public final class MeterBook: Sendable {
     let store = disk.store
     try store.transaction { () throws(SQLiteError) in try store.save(definitions) }
     disk.savedDefinitions = definitions
+    for definition in definitions { disk.definitionsByName[definition.name] = definition }
   }
 
   private func rollUp(_ disk: inout Disk, now: WallTime, jumped: Bool) throws(MeterError) {
@@ -194,7 +265,7 @@ public final class MeterBook: Sendable {
       jumped
       ? Retention(minutes: .max / 4_000_000, hours: .max / 4_000_000)
       : configuration.retention
-    try disk.store.rollUp(now: now, posted: disk.sequence, retention: retention)
+    try disk.store.rollUp(now: now, posted: disk.progress.oldest, retention: retention)
     disk.rolledUp = now.floored(toSeconds: 60)
   }
 }

@@ -9,6 +9,8 @@ public enum MeterUnit: String, Sendable, Hashable, CaseIterable {
   /// Storage over time: one MiB held for one second.
   case mebibyteSeconds = "MiB.s"
   case count = "1"
+  /// Money: millionths of a currency.
+  case millionths = "1e-6"
 }
 
 /// How quantities of a meter combine.

@@ -91,20 +91,27 @@ enum MeterSchema {
       id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, kind TEXT NOT NULL, app TEXT,
       detail TEXT NOT NULL) STRICT;
 
-    CREATE TABLE price_book (
-      version INTEGER PRIMARY KEY, valid_from INTEGER NOT NULL, valid_until INTEGER,
-      currency TEXT NOT NULL, title TEXT NOT NULL, added INTEGER NOT NULL) STRICT;
+    CREATE TABLE price_version (
+      number INTEGER PRIMARY KEY, valid_from INTEGER NOT NULL, valid_until INTEGER NOT NULL,
+      currency TEXT NOT NULL, title TEXT NOT NULL) STRICT;
     CREATE TABLE price (
-      version INTEGER NOT NULL, sku TEXT NOT NULL, title TEXT NOT NULL, meters TEXT NOT NULL,
-      per INTEGER NOT NULL, unit_name TEXT NOT NULL, free INTEGER NOT NULL,
-      PRIMARY KEY (version, sku)) STRICT, WITHOUT ROWID;
+      version INTEGER NOT NULL, sku TEXT NOT NULL, title TEXT NOT NULL, unit TEXT NOT NULL,
+      per INTEGER NOT NULL, PRIMARY KEY (version, sku)) STRICT, WITHOUT ROWID;
+    CREATE TABLE price_meter (
+      version INTEGER NOT NULL, sku TEXT NOT NULL, meter TEXT NOT NULL,
+      PRIMARY KEY (version, meter)) STRICT, WITHOUT ROWID;
     CREATE TABLE price_tier (
       version INTEGER NOT NULL, sku TEXT NOT NULL, above INTEGER NOT NULL, micros INTEGER NOT NULL,
       PRIMARY KEY (version, sku, above)) STRICT, WITHOUT ROWID;
+    -- How far into its month's tiers an app is.
+    CREATE TABLE spent (
+      app TEXT NOT NULL, sku TEXT NOT NULL, month INTEGER NOT NULL, quantity INTEGER NOT NULL,
+      PRIMARY KEY (app, sku)) STRICT, WITHOUT ROWID;
 
     CREATE TABLE app_limit (
-      app TEXT NOT NULL, meter TEXT NOT NULL, period TEXT NOT NULL, amount INTEGER NOT NULL,
-      action TEXT NOT NULL, warn_percent INTEGER NOT NULL, PRIMARY KEY (app, meter, period))
+      app TEXT NOT NULL, subject TEXT NOT NULL, period TEXT NOT NULL, amount INTEGER NOT NULL,
+      action TEXT NOT NULL, warn_percent INTEGER NOT NULL, revision INTEGER NOT NULL,
+      PRIMARY KEY (app, subject, period))
       STRICT, WITHOUT ROWID;
     """
 }

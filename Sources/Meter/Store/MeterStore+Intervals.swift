@@ -32,6 +32,8 @@ struct TickWrite: Sendable {
   var endedOrigins: Set<String>
   var levels: [SeriesKey: LevelState]
   var removedLevels: [SeriesKey]
+  var positions: [Pricing.Item: Pricing.Position]
+  var progress = MeterBook.LedgerProgress()
   var events: [MeterEvent]
 }
 
@@ -46,10 +48,14 @@ extension MeterStore {
           try connection.run(
             "DELETE FROM level WHERE series = ?", .integer(try seriesID(key, peak: false)))
         }
+        try save(positions: tick.positions)
         try append(tick.events)
         try setState("sequence", tick.sequence)
         try setState("last_tick", tick.wall.microseconds)
         try setState("book_time", tick.bookTime)
+        try setState("drained", tick.progress.drained)
+        try setState("posted", tick.progress.posted)
+        try setState("posting", tick.progress.posting)
       }
     } catch {
       // A commit can fail after it took effect. The sequence says which it was.
@@ -127,14 +133,16 @@ extension MeterStore {
     return levels
   }
 
-  /// Lines of ticks after `sequence`, oldest first: what the ledger has not acknowledged.
-  func lines(after sequence: Int64, limit: Int) throws(SQLiteError) -> [(Int64, MeterLine)] {
+  /// Lines of ticks after `sequence` and up to `last`, oldest first: what the ledger has not acknowledged.
+  func lines(after sequence: Int64, through last: Int64, limit: Int) throws(SQLiteError) -> [(
+    Int64, MeterLine
+  )] {
     try connection.run(
       """
-      SELECT sequence, start, finish, series, quantity FROM line WHERE sequence > ?
-      ORDER BY sequence, start, series LIMIT ?
+      SELECT sequence, start, finish, series, quantity FROM line
+      WHERE sequence > ? AND sequence <= ? ORDER BY sequence, start, series LIMIT ?
       """,
-      .integer(sequence), .integer(Int64(limit))
+      .integer(sequence), .integer(last), .integer(Int64(limit))
     ).compactMap { row in
       guard let sequence = row[0].int, let start = row[1].int, let end = row[2].int,
         let key = row[3].int.flatMap(key), let quantity = row[4].int

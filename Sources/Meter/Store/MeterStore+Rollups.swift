@@ -6,8 +6,8 @@ struct RollupMarks: Sendable, Equatable {
   var until: [Bucket: WallTime] = [:]
   var from: [Bucket: WallTime] = [:]
 
-  func until(_ bucket: Bucket) -> WallTime { until[bucket] ?? WallTime(microseconds: .min) }
-  func from(_ bucket: Bucket) -> WallTime { from[bucket] ?? WallTime(microseconds: .min) }
+  func until(_ bucket: Bucket) -> WallTime { until[bucket] ?? .distantPast }
+  func from(_ bucket: Bucket) -> WallTime { from[bucket] ?? .distantPast }
 }
 
 extension MeterStore {

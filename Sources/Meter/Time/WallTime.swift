@@ -8,6 +8,8 @@ public struct WallTime: Sendable, Hashable, Comparable {
   public init(microseconds: Int64) { self.microseconds = microseconds }
   public init(seconds: Int64) { microseconds = seconds * 1_000_000 }
 
+  /// 0001-01-01: before every time RFC 3339 can write.
+  public static let distantPast = WallTime(seconds: -62_135_596_800)
   /// 10000-01-01: after every time RFC 3339 can write.
   public static let distantFuture = WallTime(seconds: 253_402_300_800)
 
