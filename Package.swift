@@ -120,6 +120,8 @@ let houseTargets: [Target] = [
     dependencies: [
       "Supervisor", "AdminAPI", "Manifest", "GuestAPI",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      .product(name: "Logging", package: "swift-log"),
+      .product(name: "NIOCore", package: "swift-nio"),
       .product(name: "TOMLKit", package: "TOMLKit"),
     ],
     swiftSettings: house),

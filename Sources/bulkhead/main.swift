@@ -1,4 +1,5 @@
-import ArgumentParser
-import Supervisor
-import TOMLKit
-print(try TOMLTable(string: "a = 1"), placeholder())
+// SPDX-License-Identifier: Apache-2.0
+
+import Command
+
+await Bulkhead.runCommandLine()

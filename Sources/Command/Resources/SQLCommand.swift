@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AdminAPI
+import ArgumentParser
+import GuestAPI
+
+struct SQLCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sql", abstract: "Run a statement on an app's database, or back it up.",
+    discussion: """
+      Read-only unless --write. Without SQL the statement is read from standard input; without DB the app's \
+      databases are listed.
+      """)
+
+  @Argument(help: ArgumentHelp("Id or origin name.", valueName: "app"))
+  var app: String
+  @Argument(help: ArgumentHelp("The database's name.", valueName: "db"))
+  var database: String?
+  @Argument(help: ArgumentHelp("One statement.", valueName: "sql"))
+  var statement: String?
+  @Flag(name: .long, help: "Let the statement change data.")
+  var write = false
+  @Flag(name: .long, help: "Print CSV (RFC 4180).")
+  var csv = false
+  @Option(
+    name: .long,
+    help: ArgumentHelp("Write a consistent copy of the database here.", valueName: "file"))
+  var backup: String?
+  @OptionGroup var host: HostOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if csv, output.json { throw ValidationError("--csv and --json exclude each other") }
+    if backup != nil, statement != nil || write || database == nil {
+      throw ValidationError("--backup takes an app, a database and a file, nothing else")
+    }
+  }
+
+  func run() throws {
+    let client = host.client
+    guard let database else { return try listDatabases(client) }
+    if let backup { return try backUp(client, database, to: FilePath.absolute(backup)) }
+    let request = SQLRequest(sql: try statement ?? Self.readStatement(), write: write)
+    let result = try client.json(
+      SQLResult.self, "POST", AdminPath.app(app, "sql", database), body: request)
+    if output.json {
+      try Printer.json(SQLText.objects(result))
+    } else if csv {
+      Printer.text(SQLText.csv(result))
+    } else if result.columns.isEmpty {
+      Printer.text("\(result.changes) row\(result.changes == 1 ? "" : "s") changed")
+    } else {
+      Printer.table(SQLText.table(result))
+    }
+    if result.truncated {
+      Printer.note("there are more rows than the \(result.rows.count) shown; use LIMIT and OFFSET")
+    }
+  }
+
+  private func listDatabases(_ client: AdminClient) throws {
+    let databases = try client.json([DatabaseInfo].self, "GET", AdminPath.app(app, "sql"))
+    if output.json { return try Printer.json(databases) }
+    var table = Table([("DATABASE", .left), ("SIZE", .right)])
+    for database in databases {
+      table.add([.init(database.name), .init(Quantity.bytes(database.bytes))])
+    }
+    Printer.table(table)
+  }
+
+  private func backUp(_ client: AdminClient, _ database: String, to file: String) throws {
+    let report = try client.json(
+      SQLBackupReport.self, "POST", AdminPath.app(app, "sql", database, "backup"),
+      body: SQLBackupRequest(file: file))
+    if output.json { return try Printer.json(report) }
+    Printer.text("wrote \(Quantity.bytes(report.bytes)) to \(report.file)")
+  }
+
+  private static func readStatement() throws -> String {
+    if Terminal.standardInput.isTerminal { Printer.note("statement, then Ctrl-D:") }
+    let bytes = try StandardInput.read(bytesMax: 256 * 1024)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw CommandFailure(.data, "the statement is refused", why: "it is not UTF-8")
+    }
+    return text
+  }
+}
+
+/// Rows of SQL as text.
+enum SQLText {
+  /// One object a row; of two columns of one name the last wins, so name them apart.
+  static func objects(_ result: SQLResult) -> [JSONValue] {
+    result.rows.map { row in
+      var object = JSONObject()
+      for (column, value) in zip(result.columns, row) { object[column] = value }
+      return .object(object)
+    }
+  }
+
+  static func table(_ result: SQLResult) -> Table {
+    let numeric = result.columns.indices.map { column in
+      result.rows.contains { $0[column].number != nil }
+        && result.rows.allSatisfy { $0[column].number != nil || $0[column].isNull }
+    }
+    var table = Table(
+      zip(result.columns, numeric).map { (Printer.harmless($0), $1 ? .right : .left) })
+    for row in result.rows {
+      table.add(row.map { .init(Printer.harmless(text($0, null: "NULL"))) })
+    }
+    return table
+  }
+
+  /// RFC 4180: lines end in CRLF; NULL is an empty field, an empty text is `""`.
+  static func csv(_ result: SQLResult) -> String {
+    ([result.columns.map(field)]
+      + result.rows.map { row in row.map { $0.isNull ? "" : field(text($0, null: "")) } })
+      .map { $0.joined(separator: ",") + "\r\n" }.joined()
+  }
+
+  private static func field(_ text: String) -> String {
+    let needsQuotes =
+      text.isEmpty || text.utf8.contains { [0x22, 0x2c, 0x0a, 0x0d].contains($0) }
+    guard needsQuotes else { return text }
+    return "\""
+      + text.split(separator: "\"", omittingEmptySubsequences: false)
+      .joined(separator: "\"\"") + "\""
+  }
+
+  static func text(_ value: JSONValue, null: String) -> String {
+    switch value {
+    case .null: null
+    case .bool(let value): value ? "1" : "0"
+    case .int(let value): "\(value)"
+    case .double(let value): "\(value)"
+    case .string(let text): text
+    case .object(let object):
+      object["real"]?.string ?? object["base64"]?.string.map { "base64:\($0)" } ?? value.text
+    case .array: value.text
+    }
+  }
+}
