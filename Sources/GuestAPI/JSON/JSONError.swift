@@ -23,7 +23,12 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The key that stands twice, if that is the reason.
   public var key: String?
 
+  /// Of a key that stands twice no more than its beginning is shown: a log line must not grow with what a guest sent.
   public var description: String {
-    "\(reason.rawValue)\(key.map { " (\"\($0)\")" } ?? "") at byte \(offset)"
+    let shown = key.map { key in
+      let start = key.unicodeScalars.prefix(64)
+      return " (\"\(String(start))\(start.endIndex < key.endIndex ? "…" : "")\")"
+    }
+    return "\(reason.rawValue)\(shown ?? "") at byte \(offset)"
   }
 }

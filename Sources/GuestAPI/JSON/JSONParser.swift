@@ -136,7 +136,7 @@ extension JSONParser {
     at += 1
     var object = JSONObject()
     // A linear look is fastest for the few keys of a real message; past that a set keeps the cost linear in all.
-    var seen: Set<String> = []
+    var seen: Set<ExactText> = []
     if try peek() == UInt8(ascii: "}") {
       at += 1
       return object
@@ -146,10 +146,10 @@ extension JSONParser {
       let key = try string()
       let isDuplicate: Bool
       if object.members.count < 8 {
-        isDuplicate = object.members.contains { $0.key == key }
+        isDuplicate = object.members.contains { $0.key.hasSameBytes(as: key) }
       } else {
-        if seen.isEmpty { seen = Set(object.members.map(\.key)) }
-        isDuplicate = !seen.insert(key).inserted
+        if seen.isEmpty { seen = Set(object.members.map { ExactText(text: $0.key) }) }
+        isDuplicate = !seen.insert(ExactText(text: key)).inserted
       }
       guard !isDuplicate else { throw error(.duplicateKey, key: key) }
       guard try peek() == UInt8(ascii: ":") else { throw error(.unexpectedByte) }

@@ -74,6 +74,10 @@ extension Message {
     guard deadline == nil || (deadline?.int ?? -1) >= 0 else {
       throw invalid("\"meta.deadlineMs\" must be a non-negative integer")
     }
-    return Meta(deadlineMs: deadline?.int, traceparent: value["traceparent"]?.string)
+    let traceparent = value["traceparent"]
+    guard traceparent == nil || traceparent?.string != nil else {
+      throw invalid("\"meta.traceparent\" must be a string")
+    }
+    return Meta(deadlineMs: deadline?.int, traceparent: traceparent?.string)
   }
 }

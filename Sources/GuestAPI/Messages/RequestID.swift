@@ -14,6 +14,21 @@ public enum RequestID: Sendable, Hashable {
     }
   }
 
+  public static func == (left: RequestID, right: RequestID) -> Bool {
+    switch (left, right) {
+    case (.number(let left), .number(let right)): left == right
+    case (.string(let left), .string(let right)): left.hasSameBytes(as: right)
+    default: false
+    }
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .number(let number): hasher.combine(number)
+    case .string(let text): ExactText(text: text).hash(into: &hasher)
+    }
+  }
+
   public func write(to writer: inout JSONWriter) {
     switch self {
     case .number(let number): writer.int(number)

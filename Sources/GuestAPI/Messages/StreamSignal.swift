@@ -21,8 +21,13 @@ public enum StreamSignal: Sendable, Equatable {
     }
     switch method {
     case "$/data":
-      self = .data(
-        stream: try stream(), end: params["end"]?.bool ?? false, failure: params["error"]?.string)
+      // An `end` that is read as something else would leave a stream open for good.
+      let (end, failure) = (params["end"] ?? false, params["error"])
+      guard let isEnd = end.bool, failure == nil || failure?.string != nil else {
+        throw ProtocolViolation(
+          .messageInvalid, "$/data needs a boolean \"end\", and \"error\" is a string")
+      }
+      self = .data(stream: try stream(), end: isEnd, failure: failure?.string)
     case "$/credit":
       guard let bytes = params["bytes"]?.int, (1...Int64(Int32.max)).contains(bytes) else {
         throw ProtocolViolation(.messageInvalid, "$/credit needs \"bytes\" from 1 to 2^31-1")
