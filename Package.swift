@@ -129,7 +129,7 @@ let houseTargets: [Target] = [
     ],
     swiftSettings: house),
   // Its entry point alone: what a test links must not carry the flags of a static executable.
-  // The four libraries are what static Foundation needs and -static-stdlib does not name.
+  // The five libraries are what static Foundation needs and -static-stdlib does not name.
   .executableTarget(
     name: "bulkhead", dependencies: ["Command"], swiftSettings: house,
     linkerSettings: [
