@@ -4,19 +4,11 @@ import Sandbox
 
 /// Runs the hostile guest in a cell.
 enum Attacker {
-  /// Alone in a directory, so that the cell sees nothing else of the build.
-  static let directory: String = {
-    let path = "/tmp/bulkhead-attacker-\(getpid())"
-    mkdir(path, 0o755)
-    let source = Fixture.launcherPath.dropLast("SandboxLaunch".count) + "Attacker"
-    guard let bytes = readBytes(String(source)) else { return path }
-    writeBytes(bytes, to: path + "/attacker", mode: 0o755)
-    return path
-  }()
+  private static let path = Fixture.launcherPath.dropLast("SandboxLaunch".count) + "Attacker"
 
   static func policy(_ arguments: String...) -> SandboxPolicy {
     var policy = Fixture.policy(["/app/attacker"] + arguments, app: "attacker")
-    policy.binds = [.code(directory)]
+    policy.binds = [.code(String(path), at: "/app/attacker")]
     policy.environment = ["PATH": "/usr/bin:/bin"]
     return policy
   }
@@ -45,7 +37,7 @@ func readBytes(_ path: String) -> [UInt8]? {
 }
 
 func writeBytes(_ bytes: [UInt8], to path: String, mode: mode_t = 0o644) {
-  let file = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode)
+  let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
   guard file >= 0 else { return }
   var rest = bytes[...]
   while !rest.isEmpty {

@@ -7,12 +7,12 @@ import Sandbox
 //   SandboxTestHost sweep NAME                 sweeps what an earlier NAME left, one line each
 //   SandboxTestHost doctor                     one line per layer: name, state, reason
 
-setvbuf(stdout, nil, _IOLBF, 0)
 let arguments = CommandLine.arguments
 let directory: String = {
   var buffer = [CChar](repeating: 0, count: 4096)
   let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-  let path = String(decoding: buffer[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  let path = String(
+    decoding: buffer[..<max(0, length)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
   return "/" + path.split(separator: "/").dropLast().joined(separator: "/")
 }()
 let launcherPath = directory + "/SandboxLaunch"
@@ -26,7 +26,8 @@ case "serve" where arguments.count == 5:
   var processes: [SandboxedProcess] = []
   for number in 0..<(Int(arguments[4]) ?? 1) {
     // One that stays, one of its own session, one orphan of the first's.
-    let script = "sleep \(arguments[3]) & setsid sleep \(arguments[3]) & (sleep \(arguments[3]) &) ; wait"
+    let script =
+      "sleep \(arguments[3]) & setsid sleep \(arguments[3]) & (sleep \(arguments[3]) &) ; wait"
     processes.append(
       try await launcher.launch(
         SandboxPolicy(
@@ -37,7 +38,9 @@ case "serve" where arguments.count == 5:
     SandboxPolicy(
       appID: "served", instance: "ready", arguments: ["/bin/true"],
       uid: geteuid() == 0 ? 61_300 : nil))
+  // stdout may be a pipe, and is not flushed by a kill.
   print("ready")
+  fflush(nil)
   for process in processes { _ = await process.waitForExit() }
 case "sweep" where arguments.count == 3:
   let cgroups = CgroupDiscovery.hierarchy(named: arguments[2])

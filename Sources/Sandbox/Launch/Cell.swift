@@ -245,6 +245,7 @@ final class Cell: Sendable {
         resumeStart(.failure(error))
       case .kill: kill()
       case .exited: reportExit()
+      case .watchInit(let pid): watchInit(pid)
       case .over:
         reportExit()
         removeLeaf(tries: 40)
@@ -319,6 +320,25 @@ final class Cell: Sendable {
     } else {
       reactor.run(after: 50) { [self] in removeLeaf(tries: tries - 1) }
     }
+  }
+
+  private func watchInit(_ pid: pid_t) {
+    let descriptor = bh_pidfd_open(pid)
+    guard descriptor >= 0 else { return handle(.initGone) }
+    let once = Mutex(false)
+    let gone: @Sendable () -> Void = { [self] in
+      guard
+        once.withLock({ wasDone in
+          defer { wasDone = true }; return !wasDone
+        })
+      else { return }
+      reactor.unwatch(descriptor)
+      close(descriptor)
+      handle(.initGone)
+    }
+    reactor.watch(descriptor) { _ in gone() }
+    // LIMIT: two seconds, should the number mean another process by now.
+    reactor.run(after: 2000, gone)
   }
 
   private func watchMonitor(_ pid: pid_t) {

@@ -12,6 +12,8 @@ struct CellLifecycle: Sendable, Equatable {
     case control(Report)
     case cellClosed
     case controlClosed
+    /// pid 1 is reaped, and so is all below it.
+    case initGone
     /// It took too long to build or start.
     case deadline
   }
@@ -36,6 +38,8 @@ struct CellLifecycle: Sendable, Equatable {
     case failed(LaunchStep, errno: Int32, record: Int)
     /// The command and all it started are over and reaped; pid 1 is on its way out.
     case exited
+    /// The monitor went without a last word: find out by other means when pid 1 is gone.
+    case watchInit(Int32)
     /// The last one: nothing of the cell is left.
     case over
     case kill
@@ -50,7 +54,7 @@ struct CellLifecycle: Sendable, Equatable {
   private(set) var finalReport: Report?
   private var monitorIsDone = false
   private var cellIsClosed = false
-  private var controlIsClosed = false
+  private var initIsGone = false
   private var guestStatusIsKnown = false
 
   mutating func handle(_ event: Event) -> [Action] {
@@ -71,7 +75,12 @@ struct CellLifecycle: Sendable, Equatable {
       cellIsClosed = true
       return overIfGone()
     case .controlClosed:
-      controlIsClosed = true
+      if monitorIsDone || initIsGone { return [] }
+      if initPID > 0 { return [.watchInit(initPID)] }
+      initIsGone = true
+      return overIfGone()
+    case .initGone:
+      initIsGone = true
       return overIfGone()
     case .deadline:
       guard phase == .building || phase == .ready else { return [] }
@@ -111,9 +120,10 @@ struct CellLifecycle: Sendable, Equatable {
     return [.failed(LaunchStep(launcher: report.step), errno: report.errno, record: report.record)]
   }
 
-  /// Gone: pid 1's end of the cell socket is closed, and the monitor has said its last word.
+  /// Gone: pid 1's end of the cell socket is closed, and its end was seen. The closed socket alone
+  /// proves nothing: a process closes its files before it takes its namespace with it.
   private mutating func overIfGone() -> [Action] {
-    guard cellIsClosed, monitorIsDone || controlIsClosed else { return [] }
+    guard cellIsClosed, monitorIsDone || initIsGone else { return [] }
     var actions: [Action] = []
     if phase == .building || phase == .ready {
       actions.append(.failed(.lost, errno: 0, record: 0))
