@@ -86,7 +86,7 @@ let leaves: [Target] = [
     swiftSettings: strict),
   .testTarget(
     name: "SandboxTests",
-    dependencies: ["Sandbox", "SandboxLaunch", "Attacker", "SandboxTestHost"],
+    dependencies: ["Sandbox", "SandboxLaunch", "Attacker", "SandboxTestHost", "CSeccomp"],
     exclude: ["Golden", "hostile.py"], swiftSettings: strict),
   .testTarget(
     name: "MeterTests", dependencies: ["Meter", "SQLite"], exclude: ["Vectors", "Golden"],

@@ -37,6 +37,13 @@ package enum FilterEvaluator {
       case FilterInstruction.Code.jumpIfAtLeast:
         position += Int(
           accumulator >= instruction.operand ? instruction.ifTrue : instruction.ifFalse)
+      // Not ours, but libseccomp's, with which tests compare.
+      case FilterInstruction.Code.jumpIfAbove:
+        position += Int(
+          accumulator > instruction.operand ? instruction.ifTrue : instruction.ifFalse)
+      case FilterInstruction.Code.jumpIfSet:
+        position += Int(
+          accumulator & instruction.operand != 0 ? instruction.ifTrue : instruction.ifFalse)
       case FilterInstruction.Code.answer: return FilterVerdict(rawValue: instruction.operand)
       default: return nil
       }

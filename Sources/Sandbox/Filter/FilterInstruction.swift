@@ -20,6 +20,8 @@ package struct FilterInstruction: Sendable, Equatable, BitwiseCopyable {
     package static let jump: UInt16 = 0x05
     package static let jumpIfEqual: UInt16 = 0x15
     package static let jumpIfAtLeast: UInt16 = 0x35
+    package static let jumpIfAbove: UInt16 = 0x25
+    package static let jumpIfSet: UInt16 = 0x45
     package static let answer: UInt16 = 0x06
   }
 

@@ -98,6 +98,14 @@ enum RefusedSyscalls {
       ["landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"]),
     Group(
       ENOSYS, "flushes every file system of the host; fsync does its own", ["sync", "syncfs"]),
+    Group(
+      ENOSYS, "newer than this table, or than the library that gives names their numbers",
+      [
+        "cachestat", "fchmodat2", "map_shadow_stack", "futex_wake", "futex_wait", "futex_requeue",
+        "statmount", "listmount", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules",
+        "mseal", "uretprobe", "uprobe", "setxattrat", "getxattrat", "listxattrat",
+        "removexattrat", "open_tree_attr", "file_getattr", "file_setattr", "listns",
+      ]),
     Group(ENOSYS, "unused by any runtime seen", ["futimesat", "readahead"]),
     Group(ENOSYS, "reads robust futex lists of others", ["get_robust_list"]),
     Group(
