@@ -45,7 +45,7 @@ public struct Bulkhead: AsyncParsableCommand {
 
   public init() {}
 
-  /// Runs the command line and ends the process with one of the exit codes of `ExitStatus`.
+  /// Runs the command line and ends the process with one of the exit codes of `CommandStatus`.
   public static func runCommandLine() async {
     do {
       var command = try parseAsRoot()

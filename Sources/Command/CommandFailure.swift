@@ -3,16 +3,16 @@
 import AdminAPI
 
 /// An error on its way to the person at the terminal: what failed, why, and what to do next.
-struct CommandFailure: Error, Equatable {
-  var status: ExitStatus
-  var what: String
-  var why: String
-  var next: String?
+package struct CommandFailure: Error, Equatable {
+  package var status: CommandStatus
+  package var what: String
+  package var why: String
+  package var next: String?
   /// One line each, below.
-  var details: [String]
+  package var details: [String]
 
-  init(
-    _ status: ExitStatus, _ what: String, why: String = "", next: String? = nil,
+  package init(
+    _ status: CommandStatus, _ what: String, why: String = "", next: String? = nil,
     details: [String] = []
   ) {
     self.status = status
@@ -22,7 +22,7 @@ struct CommandFailure: Error, Equatable {
     self.details = details
   }
 
-  func text(style: Style) -> String {
+  package func text(style: Style) -> String {
     var lines = [style.red("error:") + " " + what + (why.isEmpty ? "" : ": \(why)")]
     lines += details.map { "  \($0)" }
     if let next { lines.append(style.dim("next:") + " " + next) }
@@ -33,7 +33,7 @@ struct CommandFailure: Error, Equatable {
 }
 
 extension CommandFailure {
-  init(_ error: AdminClientError) {
+  package init(_ error: AdminClientError) {
     switch error {
     case .notRunning(let socket):
       self.init(
@@ -64,7 +64,7 @@ extension CommandFailure {
     }
   }
 
-  init(_ problem: Problem) {
+  package init(_ problem: Problem) {
     self.init(
       problem.exitStatus, problem.title, why: problem.detail, next: problem.hint,
       details: (problem.issues ?? []).map(\.line))
@@ -72,7 +72,7 @@ extension CommandFailure {
 }
 
 extension Problem.Issue {
-  var line: String {
+  package var line: String {
     "\(path.isEmpty ? "manifest" : path): \(reason)" + (suggestion.map { "; \($0)" } ?? "")
   }
 }

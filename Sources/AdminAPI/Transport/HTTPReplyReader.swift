@@ -4,19 +4,19 @@
 ///
 /// Knows what the admin socket sends: a status line, headers, and a body by `Content-Length`, in chunks, or up to the
 /// end of the connection.
-struct HTTPReplyReader {
-  struct Head: Equatable {
-    var status: Int
-    var contentType: String
+package struct HTTPReplyReader {
+  package struct Head: Equatable {
+    package var status: Int
+    package var contentType: String
   }
 
-  enum Flaw: Error, Equatable {
+  package enum Flaw: Error, Equatable {
     case malformed(String)
     case headTooLong
   }
 
   /// LIMIT: bytes of a status line with its headers.
-  static let headBytesMax = 64 * 1024
+  package static let headBytesMax = 64 * 1024
 
   private enum State: Equatable {
     case head
@@ -31,12 +31,14 @@ struct HTTPReplyReader {
 
   private var state = State.head
   private var pending: [UInt8] = []
-  private(set) var head: Head?
+  package private(set) var head: Head?
 
-  var isDone: Bool { state == .done }
+  package init() {}
+
+  package var isDone: Bool { state == .done }
 
   /// Takes what came from the socket; returns the bytes of the body in it.
-  mutating func receive(_ bytes: some Sequence<UInt8>) throws(Flaw) -> [UInt8] {
+  package mutating func receive(_ bytes: some Sequence<UInt8>) throws(Flaw) -> [UInt8] {
     pending.append(contentsOf: bytes)
     var body: [UInt8] = []
     while try step(&body) {}
@@ -44,7 +46,7 @@ struct HTTPReplyReader {
   }
 
   /// The connection ended: right only where the body has no other end.
-  mutating func receiveEnd() throws(Flaw) {
+  package mutating func receiveEnd() throws(Flaw) {
     switch state {
     case .done: return
     case .untilClose: state = .done

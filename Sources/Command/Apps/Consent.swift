@@ -3,7 +3,7 @@
 import AdminAPI
 
 /// Asks the person at the terminal before something is done that cannot be taken back lightly.
-enum Consent {
+package enum Consent {
   static func ask(about review: InstallReview) throws {
     Printer.note(text(review, style: Terminal.standardError.style))
     try ask(
@@ -27,7 +27,7 @@ enum Consent {
   }
 
   /// What the app is, what it asks for and what it may use, in plain words.
-  static func text(_ review: InstallReview, style: Style) -> String {
+  package static func text(_ review: InstallReview, style: Style) -> String {
     var lines = [
       "\(style.bold(Printer.harmless(review.name))) \(Printer.harmless(review.version)) "
         + "(build \(review.build))  \(review.id)"
@@ -54,7 +54,7 @@ enum Consent {
     return lines.joined(separator: "\n")
   }
 
-  static func text(_ limits: LimitSummary) -> String {
+  package static func text(_ limits: LimitSummary) -> String {
     "\(Quantity.cores(limits.cpuCores)) core\(limits.cpuCores == 1 ? "" : "s"), "
       + "\(Quantity.bytes(limits.memoryBytes)) memory, \(limits.processes) processes, "
       + "\(Quantity.bytes(limits.storageBytes)) storage"

@@ -7,25 +7,25 @@ import Logging
 /// Writes the host's log to standard error, one line an entry: time, level, message, `key=value`.
 ///
 /// A line is one write, so lines of different threads never mix.
-struct HostLogHandler: LogHandler {
-  var logLevel: Logger.Level
-  var metadata: Logger.Metadata = [:]
+package struct HostLogHandler: LogHandler {
+  package var logLevel: Logger.Level
+  package var metadata: Logger.Metadata = [:]
 
-  init(logLevel: Logger.Level) { self.logLevel = logLevel }
+  package init(logLevel: Logger.Level) { self.logLevel = logLevel }
 
-  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+  package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
-  func log(event: LogEvent) {
+  package func log(event: LogEvent) {
     Terminal.standardError.write(
       Self.line(
         at: Date(), level: event.level, message: "\(event.message)",
         metadata: metadata.merging(event.metadata ?? [:]) { $1 }))
   }
 
-  static func line(
+  package static func line(
     at date: Date, level: Logger.Level, message: String, metadata: Logger.Metadata
   ) -> String {
     var line = "\(Timestamp.text(date)) \(level.rawValue) \(Printer.harmless(message))"

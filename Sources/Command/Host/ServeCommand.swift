@@ -101,16 +101,16 @@ struct ServeCommand: AsyncParsableCommand {
 }
 
 /// `127.0.0.1:8080`, `[::1]:8080`, `:8080`.
-struct ListenAddress: ExpressibleByArgument, CustomStringConvertible {
-  var host: String
-  var port: Int
+package struct ListenAddress: ExpressibleByArgument, CustomStringConvertible {
+  package var host: String
+  package var port: Int
 
-  init(host: String, port: Int) {
+  package init(host: String, port: Int) {
     self.host = host
     self.port = port
   }
 
-  init?(argument: String) {
+  package init?(argument: String) {
     guard let colon = argument.lastIndex(of: ":"),
       let port = UInt16(argument[argument.index(after: colon)...])
     else { return nil }
@@ -123,5 +123,5 @@ struct ListenAddress: ExpressibleByArgument, CustomStringConvertible {
     self.init(host: host.isEmpty ? "0.0.0.0" : host, port: Int(port))
   }
 
-  var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+  package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }

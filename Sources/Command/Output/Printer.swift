@@ -3,7 +3,7 @@
 import AdminAPI
 
 /// Data on its way to standard output, for people or for programs.
-enum Printer {
+package enum Printer {
   static func json(_ value: some Encodable) throws {
     Terminal.standardOutput.write(try AdminCoding.encode(value) + [0x0a])
   }
@@ -20,7 +20,7 @@ enum Printer {
   static func note(_ text: String) { Terminal.standardError.write(text + "\n") }
 
   /// What someone else wrote, fit for a terminal: no escape sequence gets through.
-  static func harmless(_ text: String) -> String {
+  package static func harmless(_ text: String) -> String {
     var safe = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
       let isControl = scalar.properties.generalCategory == .control && scalar != "\t"

@@ -3,9 +3,9 @@
 import Manifest
 
 /// Quantities for people. Programs use `--json`, which has bytes and seconds.
-enum Quantity {
+package enum Quantity {
   /// Three digits and a binary unit: `1.50 GiB`.
-  static func bytes(_ count: some BinaryInteger) -> String {
+  package static func bytes(_ count: some BinaryInteger) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
     var value = Double(count)
     var unit = 0
@@ -17,7 +17,7 @@ enum Quantity {
   }
 
   /// The two largest units: `3d 4h`, `5m 6s`, `7.25s`.
-  static func seconds(_ count: Double) -> String {
+  package static func seconds(_ count: Double) -> String {
     guard count.isFinite, count >= 0 else { return "-" }
     if count < 60 { return "\(fixed(count, count < 10 ? 2 : 1))s" }
     let whole = Int(count)
@@ -28,14 +28,14 @@ enum Quantity {
     return shown.map { "\($0.0)\($0.1)" }.joined(separator: " ")
   }
 
-  static func percent(_ fraction: Double) -> String { "\(fixed(fraction * 100, 1))%" }
+  package static func percent(_ fraction: Double) -> String { "\(fixed(fraction * 100, 1))%" }
 
-  static func cores(_ count: Double) -> String {
+  package static func cores(_ count: Double) -> String {
     count == count.rounded() ? "\(Int(count))" : fixed(count, 3).trimmingZeros
   }
 
   /// So many digits after the point, rounded half away from zero.
-  static func fixed(_ value: Double, _ digits: Int) -> String {
+  package static func fixed(_ value: Double, _ digits: Int) -> String {
     let scale = (0..<digits).reduce(1.0) { product, _ in product * 10 }
     let scaled = (value.magnitude * scale).rounded()
     guard scaled < 1e15 else { return "\(value)" }

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Rows in aligned columns.
-struct Table {
-  enum Alignment { case left, right }
+package struct Table {
+  package enum Alignment { case left, right }
 
   private let headers: [String]
   private let alignments: [Alignment]
   private var rows: [[Cell]] = []
 
   /// A text and how it is decorated; only the text counts for the width.
-  struct Cell: ExpressibleByStringLiteral {
-    var text: String
+  package struct Cell: ExpressibleByStringLiteral {
+    package var text: String
     var decorate: (String) -> String = { $0 }
 
-    init(_ text: String, _ decorate: @escaping (String) -> String = { $0 }) {
+    package init(_ text: String, _ decorate: @escaping (String) -> String = { $0 }) {
       self.text = text
       self.decorate = decorate
     }
-    init(stringLiteral value: String) { self.init(value) }
+    package init(stringLiteral value: String) { self.init(value) }
   }
 
-  init(_ columns: [(String, Alignment)]) {
+  package init(_ columns: [(String, Alignment)]) {
     headers = columns.map(\.0)
     alignments = columns.map(\.1)
   }
 
-  mutating func add(_ cells: [Cell]) {
+  package mutating func add(_ cells: [Cell]) {
     precondition(cells.count == headers.count, "a row with other columns than its table")
     rows.append(cells)
   }
 
   /// The last column is never padded, so that no line ends in spaces.
-  func text(style: Style) -> String {
+  package func text(style: Style) -> String {
     let widths = headers.indices.map { column in
       ([headers[column]] + rows.map { $0[column].text }).map(Self.width).max() ?? 0
     }
@@ -53,7 +53,7 @@ struct Table {
 
   /// Cells of a terminal: two for East Asian wide characters and most emoji, none for combining marks, which a
   /// `Character` holds already.
-  static func width(_ text: String) -> Int {
+  package static func width(_ text: String) -> Int {
     text.reduce(0) { $0 + ($1.isWide ? 2 : 1) }
   }
 }

@@ -4,21 +4,21 @@ import GuestAPI
 import TOMLKit
 
 /// `bulkhead.toml` as the JSON the host takes. The host itself never parses TOML.
-enum ManifestTOML {
+package enum ManifestTOML {
   /// What the text is not, and where.
-  struct SyntaxError: Error, Equatable {
-    var line: Int
-    var column: Int
-    var reason: String
+  package struct SyntaxError: Error, Equatable {
+    package var line: Int
+    package var column: Int
+    package var reason: String
   }
 
   /// A value that JSON cannot hold, and where.
-  struct ValueError: Error, Equatable {
-    var path: String
-    var reason: String
+  package struct ValueError: Error, Equatable {
+    package var path: String
+    package var reason: String
   }
 
-  static func json(_ text: String) throws -> JSONValue {
+  package static func json(_ text: String) throws -> JSONValue {
     let table: TOMLTable
     do {
       table = try TOMLTable(string: text)

@@ -5,15 +5,15 @@ import GuestAPI
 import Manifest
 
 /// A directory with a `bulkhead.toml`: what an author writes and an operator installs.
-struct PackageDirectory {
+package struct PackageDirectory {
   static let manifestName = "bulkhead.toml"
 
   /// Absolute.
-  let path: String
-  let manifest: AppManifest
+  package let path: String
+  package let manifest: AppManifest
 
   /// Reads and checks the manifest; throws `CommandFailure` with every mistake.
-  init(_ directory: String) throws {
+  package init(_ directory: String) throws {
     path = FilePath.absolute(directory)
     guard FilePath.isDirectory(path) else {
       throw CommandFailure(
@@ -57,7 +57,7 @@ struct PackageDirectory {
   var source: PackageSource { PackageSource(directory: path, manifest: manifest.json) }
 
   /// What the manifest names and the directory or this machine does not have.
-  var missing: [ManifestIssue] {
+  package var missing: [ManifestIssue] {
     var issues: [ManifestIssue] = []
     func expect(_ isThere: Bool, _ key: String, _ reason: String) {
       if !isThere { issues.append(ManifestIssue(path: key, reason: reason)) }

@@ -4,12 +4,16 @@ import AdminAPI
 import ArgumentParser
 import Manifest
 
-struct NewCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
+package struct NewCommand: ParsableCommand {
+  package static let configuration = CommandConfiguration(
     commandName: "new", abstract: "Make a package to start from.",
     discussion: "The directory NAME must not be there yet.")
 
-  enum Language: String, ExpressibleByArgument, CaseIterable { case python, node, swift }
+  package enum Language: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case python, node, swift
+  }
+
+  package init() {}
 
   @Argument(
     help: ArgumentHelp("The directory to make; its last part names the app.", valueName: "name"))
@@ -17,7 +21,7 @@ struct NewCommand: ParsableCommand {
   @Option(name: .long, help: "python, node or swift.")
   var lang: Language = .python
 
-  func run() throws {
+  package func run() throws {
     let label = String(name.split(separator: "/").last ?? "")
     guard AppIdentifier.isLabel(label), label.first?.isLetter ?? false else {
       throw CommandFailure(

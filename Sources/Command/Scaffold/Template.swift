@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The files of a new package: a page, and a handler that counts visits in the app's own database.
-struct Template {
-  struct File: Equatable {
-    var path: String
-    var text: String
+package struct Template {
+  package struct File: Equatable {
+    package var path: String
+    package var text: String
   }
 
-  let label: String
-  let language: NewCommand.Language
+  package let label: String
+  package let language: NewCommand.Language
 
-  func files() throws -> [File] {
+  package init(label: String, language: NewCommand.Language) {
+    self.label = label
+    self.language = language
+  }
+
+  package func files() throws -> [File] {
     let common = [
       File(path: "bulkhead.toml", text: manifest),
       File(path: "www/index.html", text: page),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// How the command ends, after sysexits(3). The numbers are part of the interface.
-public enum ExitStatus: Int32, Sendable, CaseIterable {
+public enum CommandStatus: Int32, Sendable, CaseIterable {
   case success = 0
   /// It was tried and failed.
   case failure = 1
@@ -21,7 +21,7 @@ public enum ExitStatus: Int32, Sendable, CaseIterable {
 
 extension Problem {
   /// What the command exits with on this problem.
-  public var exitStatus: ExitStatus {
+  public var exitStatus: CommandStatus {
     if retryable { return .retry }
     switch code.split(separator: ".").first.map(String.init) ?? code {
     case "manifest", "params", "sql", "package": return .data
