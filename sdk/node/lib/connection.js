@@ -284,6 +284,7 @@ class Connection {
 
   _end(error) {
     const reason = error === null ? gone() : gone(error.message);
+    if (error !== null && !this._leaving) console.error(error);
     for (const entry of this._calls.values()) entry.reject(reason);
     for (const input of this._inputs.values()) input.feed(EMPTY, true, reason);
     for (const call of this.active.values()) call.onCancel?.();

@@ -4,12 +4,15 @@
 // `fetch(request) → response` handlers with the platform's own Request and Response.
 
 const { connection } = require('./connection.js');
-const { FieldList } = require('./headers.js');
+const { HostError } = require('./errors.js');
+const { FieldList, field } = require('./headers.js');
 const { EMPTY } = require('./wire.js');
 const { WHOLE_MAX } = require('./outgoing.js');
 const { WebRequest } = require('./request.js');
+const { WebResponse, Platform, install } = require('./response.js');
 
 const FIRST_MAX = 65_536;
+const TEXT = '["content-type","text/plain;charset=UTF-8"]';
 const FAILED = '{"status":500,"headers":[["content-type","text/plain; charset=utf-8"]]}';
 
 /** Serves `{ fetch(request, context) }`, or the function itself. */
@@ -18,6 +21,7 @@ function serve(handler, { connection: link = connection() } = {}) {
   if (typeof fetch !== 'function') {
     throw new TypeError('serve takes { fetch(request) { … } } or the function itself');
   }
+  install();
   link.onCall('http.request', (call) => {
     const request = new WebRequest(call);
     call.onCancel = () => cancelled(call, request);
@@ -28,8 +32,8 @@ function serve(handler, { connection: link = connection() } = {}) {
       failed(call, error);
       return;
     }
-    if (outcome instanceof Response) respond(call, outcome);
-    else Promise.resolve(outcome).then((response) => respond(call, response)).catch((error) => failed(call, error));
+    if (typeof outcome?.then !== 'function') finish(call, outcome);
+    else outcome.then((response) => finish(call, response), (error) => failed(call, error));
   });
   return link;
 }
@@ -46,12 +50,7 @@ function context(call) {
 function cancelled(call, request) {
   request.abort();
   call.reader?.cancel().catch(() => {});
-  call.fail(CANCELLED());
-}
-
-function CANCELLED() {
-  const { HostError } = require('./errors.js');
-  return new HostError('cancelled.request', 'cancelled');
+  call.fail(new HostError('cancelled.request', 'cancelled'));
 }
 
 function failed(call, error) {
@@ -60,10 +59,38 @@ function failed(call, error) {
   if (!call.answered) call.answer(FAILED, 'Internal Server Error\n', true);
 }
 
+function finish(call, response) {
+  try {
+    if (!answerSimple(call, response)) respond(call, response);
+  } catch (error) {
+    failed(call, error);
+  }
+}
+
+/** The common case: a text or bytes, and a few header fields. */
+function answerSimple(call, response) {
+  const simple = WebResponse.simple(response);
+  if (simple === null || call.answered) return false;
+  const { status, headers, body } = simple;
+  let fields = '';
+  let typed = typeof body !== 'string';
+  if (headers !== undefined) {
+    if (Object.getPrototypeOf(headers) !== Object.prototype) return false;
+    for (const name of Object.keys(headers)) {
+      fields += (fields === '' ? '' : ',') + field(name, String(headers[name]).trim());
+      if (name.length === 12 && name.toLowerCase() === 'content-type') typed = true;
+    }
+  }
+  if (!typed) fields += (fields === '' ? '' : ',') + TEXT;
+  const bytes = body === null ? EMPTY : body instanceof ArrayBuffer ? new Uint8Array(body) : body;
+  if (bytes.length > WHOLE_MAX / 3) return false;
+  call.answer('{"status":' + status + ',"headers":[' + fields + ']}', bytes, true);
+  return true;
+}
+
 function respond(call, response) {
-  if (!(response instanceof Response)) {
-    failed(call, new TypeError('the fetch handler must return a Response'));
-    return;
+  if (!(response instanceof Platform)) {
+    throw new TypeError('the fetch handler must return a Response');
   }
   if (call.answered) {
     response.body?.cancel().catch(() => {});

@@ -64,11 +64,13 @@ class Wire {
     try {
       this._parse(have);
     } catch (error) {
+      this._reading = false;
       this._end(error);
       this.socket.destroy();
       return false;
     }
     this._reading = false;
+    if (this._at !== 0) this._write();
     if (this.onBatch !== null) this.onBatch();
     return true;
   }
@@ -138,7 +140,7 @@ class Wire {
       this._sendLarge(text, length, body, bytes);
       return;
     }
-    if (this._at + whole > OUT) this.flush();
+    if (this._at + whole > OUT) this._write();
     const out = this._out;
     let at = this._at;
     putLengths(out, at, 4 + length + bytes, length);
@@ -151,11 +153,12 @@ class Wire {
       else out.set(body, at);
     }
     this._at = at + bytes;
-    if (!this._scheduled) this._schedule();
+    // While frames of a read are handled, its end is the time to write.
+    if (!this._scheduled && !this._reading) this._schedule();
   }
 
   _sendLarge(text, length, body, bytes) {
-    this.flush();
+    this._write();
     const start = Buffer.allocUnsafe(8 + length);
     putLengths(start, 0, 4 + length + bytes, length);
     start.utf8Write(text, 8, length);
@@ -173,6 +176,10 @@ class Wire {
   /** Lets what was sent so far leave. */
   flush() {
     this._scheduled = false;
+    this._write();
+  }
+
+  _write() {
     const length = this._at;
     if (length === 0 || this.closed) return;
     const out = this._out;

@@ -10,16 +10,19 @@ from __future__ import annotations
 import os
 from _thread import allocate_lock
 
+from ._errors import Disconnected
 from ._streams import Signal
 from ._wire import FrameError, FrameReader, head, write_all, write_two
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Optional
+
+CREDIT = 262_144
 
 
 class ChannelClosed(Exception):
-    """The worker's socket has ended. ``sent`` tells whether the request may have been carried out."""
+    """The worker's socket has ended. ``sent``: the request may have been carried out."""
 
     def __init__(self, sent: bool) -> None:
         super().__init__("the SQL socket has ended")
@@ -37,7 +40,9 @@ class Channel:
         self._write_lock = allocate_lock()
         self._read_lock = allocate_lock()
         self._reader = FrameReader(fd)
+        # id: [what came, the signal of the thread that waits, whether it is a stream]
         self._waiting: dict[int, list[Any]] = {}
+        self._streams: dict[int, ResultStream] = {}
         self._next = 0
 
     def request(self, text: str, body: bytes) -> tuple[dict[str, Any], bytes, bool]:
@@ -62,33 +67,43 @@ class Channel:
                 # What was written of it cannot be whole: the worker did not carry it out.
                 self._end()
                 raise ChannelClosed(False) from None
-        taken = self._await(number, slot)
+        taken = self.wait(slot)
         if taken is None:
             raise ChannelClosed(True)
         return taken  # type: ignore[no-any-return]
 
-    def _await(self, number: int, slot: list[Any]) -> Any:
+    def wait(self, slot: list[Any]) -> Any:
+        """Until something is in the slot. None: the socket has ended."""
         lock = self._read_lock
         while True:
             if lock.acquire(False):
                 try:
                     while slot[0] is None and not self.closed:
-                        self._take(number, slot)
+                        self._take(slot)
                 finally:
                     lock.release()
-                    self._hand_on()
+                    if self._waiting or self._streams:
+                        self._hand_on()
                 return slot[0]
             signal = slot[1]
             if signal is None:
-                signal = slot[1] = Signal()
-                continue  # Only now can the reading thread wake us: look again first.
-            if slot[0] is not None or self.closed:
-                return slot[0]
-            signal.wait()
+                # Only now can the reading thread wake us: look again first.
+                slot[1] = Signal()
+                continue
+            if slot[0] is None and not self.closed:
+                signal.wait()
             if slot[0] is not None or self.closed:
                 return slot[0]
 
-    def _take(self, number: int, slot: list[Any]) -> None:
+    def send(self, text: str) -> None:
+        with self._write_lock:
+            if not self.closed:
+                try:
+                    write_all(self._fd, head(text))
+                except OSError:
+                    self._end()
+
+    def _take(self, slot: list[Any]) -> None:
         """Reads one frame, for whomever it is."""
         try:
             taken = self._reader.read()
@@ -97,18 +112,39 @@ class Channel:
         if taken is None:
             self._end()
             return
-        found = self._waiting.pop(taken[0].get("id", -1), None)
-        if found is not None:
-            found[0] = taken
-            if found is not slot and found[1] is not None:
-                found[1].set()
+        message = taken[0]
+        number = message.get("id")
+        if number is None:
+            self._notified(message, taken[1])
+            return
+        found = self._waiting.pop(number, None)
+        if found is None:
+            return
+        if "stream" in message:
+            name = message["stream"]
+            stream = self._streams[name] = ResultStream(self, name, taken[1])
+            taken = (message, stream, True)
+        found[0] = taken
+        if found is not slot and found[1] is not None:
+            found[1].set()
+
+    def _notified(self, message: dict[str, Any], body: bytes) -> None:
+        params = message.get("params") or {}
+        if message.get("method") != "$/data":
+            return
+        name, end = params.get("stream"), bool(params.get("end"))
+        stream = self._streams.pop(name, None) if end else self._streams.get(name)
+        if stream is not None:
+            stream.feed(body, end, params.get("error"))
 
     def _hand_on(self) -> None:
         """Somebody still waiting reads next."""
         for slot in list(self._waiting.values()):
-            signal = slot[1]
-            if signal is not None and slot[0] is None:
-                signal.set()
+            if slot[1] is not None and slot[0] is None:
+                slot[1].set()
+                return
+        for stream in list(self._streams.values()):
+            if stream.wake():
                 return
 
     def _end(self) -> None:
@@ -117,3 +153,68 @@ class Channel:
             if slot[1] is not None:
                 slot[1].set()
         self._waiting.clear()
+        for stream in list(self._streams.values()):
+            stream.feed(b"", True, "the database worker ended")
+        self._streams.clear()
+
+
+class ResultStream:
+    """A result that arrives in pieces. One thread reads it; it reads the socket too if need be."""
+
+    def __init__(self, channel: Channel, number: int, first: bytes) -> None:
+        self._channel = channel
+        self._number = number
+        self._lock = allocate_lock()
+        # What has come, as `Channel.wait` wants it: None, or a list of pieces; b"" is the end.
+        self._slot: list[Any] = [[first] if first else None, None]
+        self._ended = False
+        self._stopped = False
+        self._error: Optional[str] = None
+        self._taken = 0
+
+    def feed(self, piece: bytes, end: bool, error: Optional[str]) -> None:
+        """From the reading thread."""
+        with self._lock:
+            pieces = self._slot[0] or []
+            if piece and not self._stopped:
+                pieces.append(piece)
+            if end:
+                self._ended, self._error = True, error
+                pieces.append(b"")
+            self._slot[0] = pieces or None
+        self.wake()
+
+    def wake(self) -> bool:
+        signal = self._slot[1]
+        if signal is not None:
+            signal.set()
+        return signal is not None
+
+    def read(self) -> bytes:
+        """What has come, empty at the end. Raises Disconnected if the rest does not come."""
+        if self._channel.wait(self._slot) is None:
+            raise Disconnected("the result stopped: the database worker ended")
+        with self._lock:
+            pieces = self._slot[0]
+            self._slot[0] = [b""] if self._ended else None
+        piece = b"".join(pieces)
+        if not piece and self._error is not None:
+            raise Disconnected(self._error)
+        self._taken += len(piece)
+        if self._taken >= CREDIT // 2 and not self._ended:
+            self._channel.send(
+                '{"jsonrpc":"2.0","method":"$/credit","params":{"stream":%d,"bytes":%d}}'
+                % (self._number, self._taken)
+            )
+            self._taken = 0
+        return piece
+
+    def stop(self) -> None:
+        """The rest is not wanted."""
+        with self._lock:
+            if self._ended or self._stopped:
+                return
+            self._stopped = True
+        self._channel.send(
+            '{"jsonrpc":"2.0","method":"$/stop","params":{"stream":%d}}' % self._number
+        )

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQL values to and from the wire (docs/PROTOCOL.md, "To the host").
+"""SQL values to and from the JSON of the wire (docs/SQL.md).
 
-JSON carries null, 64-bit integers, doubles and text; blobs ride in the body of the frame, and the
-two infinities have a form of their own. NaN becomes NULL, as SQLite itself has it.
+JSON carries null, 64-bit integers, doubles and text. Blobs and long texts ride in the body of the
+frame, and the two infinities have a form of their own. NaN becomes NULL, as SQLite has it.
 """
 
 from __future__ import annotations
 
 from ._errors import HostError
-from .json import dumps, loads, quote
+from .json import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,66 +19,75 @@ if TYPE_CHECKING:
 
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
 _INFINITY = float("inf")
+_INLINE_MAX = 16_384
+"""A text longer than this goes to the body: its JSON has a limit."""
 
 
 class Blobs:
-    """The body of a request, put together blob by blob."""
+    """The body of a request, put together value by value."""
 
     __slots__ = ("length", "parts")
 
     def __init__(self) -> None:
-        self.parts: list[Any] = []
+        self.parts: list[bytes] = []
         self.length = 0
 
-    def add(self, data: Any) -> dict[str, list[int]]:
-        view = data if type(data) is bytes else bytes(data)
-        where = [self.length, len(view)]
-        self.parts.append(view)
-        self.length += len(view)
-        return {"blob": where}
+    def add(self, data: bytes) -> list[int]:
+        where = [self.length, len(data)]
+        self.parts.append(data)
+        self.length += len(data)
+        return where
 
     def body(self) -> bytes:
         return self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
 
 
-def _value(value: Any, blobs: Blobs) -> Any:
+def plain(value: Any) -> Any:
+    """``value`` as None, int, float, str or bytes: what SQLite stores. Raises HostError."""
     kind = type(value)
-    if kind is str or value is None:
+    if kind is str or kind is bytes or value is None:
         return value
     if kind is int:
         if _INT_MIN <= value <= _INT_MAX:
             return value
         raise HostError("params.value", f"the integer {value} does not fit 64 bits")
     if kind is float:
-        if value - value == 0.0:
-            return value
-        if value != value:
-            return None
-        return {"real": "inf" if value > 0 else "-inf"}
-    if kind is bytes or kind is bytearray or kind is memoryview:
-        return blobs.add(value)
-    return _derived(value, blobs)
-
-
-def _derived(value: Any, blobs: Blobs) -> Any:
-    """Subclasses, as what they are underneath: True is 1, an IntEnum its integer."""
+        return value if value == value else None
+    if kind is bytearray or kind is memoryview:
+        return bytes(value)
+    # Subclasses, as what they are underneath: True is 1, an IntEnum its integer.
     for base in (int, float, str, bytes):
         if isinstance(value, base):
-            return _value(base(value), blobs)
+            return plain(base(value))
     raise HostError(
         "params.value",
-        f"a {type(value).__name__} is no SQL value; use None, int, float, str or bytes",
+        f"a {kind.__name__} is no SQL value; use None, int, float, str or bytes",
     )
 
 
+def _value(value: Any, blobs: Blobs) -> Any:
+    kind = type(value)
+    if kind is int and _INT_MIN <= value <= _INT_MAX:
+        return value
+    value = plain(value)
+    kind = type(value)
+    if kind is str:
+        if len(value) > _INLINE_MAX:
+            return {"text": blobs.add(value.encode("utf-8", "surrogateescape"))}
+    elif kind is bytes:
+        return {"blob": blobs.add(value)}
+    elif kind is float and value - value != 0.0:
+        return {"real": "inf" if value > 0 else "-inf"}
+    return value
+
+
 def encode_params(params: Params, blobs: Blobs) -> str:
-    """``params`` as JSON; blobs go to ``blobs``."""
-    if not params:
-        return "[]"
-    if type(params) is list or type(params) is tuple:
+    """``params`` as JSON; blobs go to ``blobs``. Raises HostError."""
+    kind = type(params)
+    if kind is tuple or kind is list:
         return dumps([_value(value, blobs) for value in params])
-    if isinstance(params, str):
-        raise HostError("params.value", "params is a text; for one value write (value,)")
+    if isinstance(params, (str, bytes)):
+        raise HostError("params.value", "params is one value; write (value,)")
     if hasattr(params, "keys"):
         return dumps({str(key): _value(params[key], blobs) for key in params.keys()})
     return dumps([_value(value, blobs) for value in params])
@@ -91,12 +100,7 @@ class Row(tuple):  # type: ignore[type-arg]
     _index: dict[str, int] = {}
 
     def __getitem__(self, key: Any) -> Any:
-        if type(key) is str:
-            try:
-                key = self._index[key]
-            except KeyError:
-                raise KeyError(key) from None
-        return tuple.__getitem__(self, key)
+        return tuple.__getitem__(self, self._index[key] if type(key) is str else key)
 
     def keys(self) -> list[str]:
         """The names of the columns."""
@@ -143,26 +147,29 @@ def row_type(columns: tuple[str, ...]) -> type[Row]:
     return found
 
 
-def decode_rows(result: dict[str, Any], body: bytes, plain: bool) -> Rows:
-    """``{"columns", "rows"}`` as Rows. ``plain`` when no value needs a second look."""
+def decode_rows(result: dict[str, Any], body: bytes, flat: bool) -> Rows:
+    """``{"columns", "rows"}`` as Rows. ``flat`` when no value needs a second look."""
     columns = tuple(result["columns"])
     raw = result["rows"]
-    if not plain:
+    if not flat:
         for row in raw:
             for at, value in enumerate(row):
                 if type(value) is dict:
                     row[at] = special(value, body)
-    rows = Rows(map(row_type(columns), raw))
+    rows = Rows(map(_row_types.get(columns) or row_type(columns), raw))
     rows.columns = columns
     return rows
 
 
 def special(value: dict[str, Any], body: bytes) -> Any:
-    blob = value.get("blob")
-    if blob is not None:
-        return body[blob[0] : blob[0] + blob[1]]
-    if "real" in value:
-        return -_INFINITY if value["real"] == "-inf" else _INFINITY
-    if "int" in value:
-        return int(value["int"])
+    """A tagged value of a result."""
+    for tag, where in value.items():
+        if tag == "blob":
+            return body[where[0] : where[0] + where[1]]
+        if tag == "text":
+            return body[where[0] : where[0] + where[1]].decode("utf-8", "surrogateescape")
+        if tag == "real":
+            return -_INFINITY if where == "-inf" else _INFINITY
+        if tag == "int":
+            return int(where)
     raise HostError("internal.value", "the host sent a value this SDK does not know")
