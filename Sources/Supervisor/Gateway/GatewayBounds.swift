@@ -56,8 +56,6 @@ package struct GatewayBounds: Sendable {
   package var listingsMax = 2048
   /// How long a file or directory is taken to be unchanged, in seconds.
   package var assetFreshSeconds = 1
-  /// Ranges in one request; with more, the whole file is sent.
-  package var rangesMax = 8
   /// One piece of a file given to the kernel to send, in bytes.
   package var filePieceBytes = 524_288
 

@@ -3,7 +3,7 @@ import GuestAPI
 import NIOCore
 
 /// How the end of an answer's body is told (RFC 9112 §6).
-enum AnswerFraming: Equatable {
+package enum AnswerFraming: Equatable {
   /// There is no body: HEAD, 204, 304.
   case none
   case length(Int)
@@ -14,19 +14,19 @@ enum AnswerFraming: Equatable {
 
 /// Writes an app's answer head for the client: the app's headers without those about a connection, a date, and one
 /// statement of where the body ends.
-struct AnswerHead {
-  let head: HTTPResponseHead
+package struct AnswerHead {
+  package let head: HTTPResponseHead
   /// The first bytes of the body, and whether they are all of it.
-  let bodyCount: Int
-  let isComplete: Bool
-  let isHEAD: Bool
-  let isHTTP11: Bool
+  package let bodyCount: Int
+  package let isComplete: Bool
+  package let isHEAD: Bool
+  package let isHTTP11: Bool
   /// The app's own Content-Length; nil if there is none or it is not a number.
-  private(set) var ownLength: Int?
-  private(set) var hasDate = false
+  package private(set) var ownLength: Int?
+  package private(set) var hasDate = false
   private var connectionNames: [String] = []
 
-  init(
+  package init(
     _ head: HTTPResponseHead, bodyCount: Int, isComplete: Bool, isHEAD: Bool, isHTTP11: Bool
   ) {
     self.head = head
@@ -38,7 +38,7 @@ struct AnswerHead {
 
   /// - Returns: nil if the app's headers cannot be sent: a name that is no token, a control character in a value, two
   ///   lengths, a length with a stream that is not a number.
-  mutating func framing() -> AnswerFraming? {
+  package mutating func framing() -> AnswerFraming? {
     var lengths = 0
     for (name, value) in head.headers {
       guard HTTPField.isToken(name), HTTPField.isValue(value) else { return nil }
@@ -63,7 +63,7 @@ struct AnswerHead {
     return isHTTP11 ? .chunked : .untilClose
   }
 
-  func write(
+  package func write(
     _ framing: AnswerFraming, connection: ConnectionWord, date: [UInt8], to out: inout ByteBuffer
   ) {
     out.writeBytes(StatusLine.bytes(head.status))
@@ -104,7 +104,7 @@ struct AnswerHead {
     out.writeStaticString("\r\n")
   }
 
-  static func writeLength(_ count: Int, to out: inout ByteBuffer) {
+  package static func writeLength(_ count: Int, to out: inout ByteBuffer) {
     out.writeStaticString("content-length: ")
     out.writeDecimal(count)
     out.writeStaticString("\r\n")
@@ -117,13 +117,13 @@ struct AnswerHead {
 }
 
 /// What an answer says of the connection after it.
-enum ConnectionWord {
+package enum ConnectionWord {
   /// Nothing: HTTP/1.1 keeps it.
   case implied
   case keepAlive
   case close
 
-  func write(to out: inout ByteBuffer) {
+  package func write(to out: inout ByteBuffer) {
     switch self {
     case .implied: break
     case .keepAlive: out.writeStaticString("connection: keep-alive\r\n")
@@ -133,8 +133,8 @@ enum ConnectionWord {
 }
 
 /// An app's cookies stay its own: with a Domain they would go to every app beside it, and theirs come from every one.
-enum CookieScope {
-  static func withoutDomain(_ cookie: String) -> String {
+package enum CookieScope {
+  package static func withoutDomain(_ cookie: String) -> String {
     guard cookie.utf8.contains(UInt8(ascii: ";")) else { return cookie }
     let parts = cookie.split(separator: ";", omittingEmptySubsequences: false)
     let kept = parts.enumerated().filter { index, part in
@@ -149,7 +149,7 @@ enum CookieScope {
 
 extension ByteBuffer {
   /// A number that is not negative, in decimal.
-  mutating func writeDecimal(_ number: Int) {
+  package mutating func writeDecimal(_ number: Int) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
       var rest = number
       var at = 20
@@ -163,7 +163,7 @@ extension ByteBuffer {
   }
 
   /// The line that begins a chunk.
-  mutating func writeChunkLine(_ count: Int) {
+  package mutating func writeChunkLine(_ count: Int) {
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 18) { digits in
       var rest = count
       var at = 16

@@ -3,13 +3,13 @@ import GuestAPI
 import NIOCore
 
 /// A short page or a problem+json (RFC 9457) for an answer the gateway gives by itself.
-struct ErrorAnswer: Equatable {
-  var status: Int
-  var code: String
-  var detail: String
-  var retryAfter: Int?
+package struct ErrorAnswer: Equatable {
+  package var status: Int
+  package var code: String
+  package var detail: String
+  package var retryAfter: Int?
 
-  init(_ refusal: Refusal) {
+  package init(_ refusal: Refusal) {
     status = refusal.status
     code = refusal.code
     detail = refusal.detail
@@ -17,7 +17,7 @@ struct ErrorAnswer: Equatable {
   }
 
   /// What an app's failure is to the client. `message` is made for others to read; `logDetail` stays here.
-  init(_ error: HostError) {
+  package init(_ error: HostError) {
     // 499 is a word between servers; a client that still waits gets one it knows.
     status = error.area == .cancelled ? 503 : error.area.httpStatus
     code = error.code
@@ -28,9 +28,9 @@ struct ErrorAnswer: Equatable {
     if retryAfter == nil, status == 503 { retryAfter = 1 }
   }
 
-  func body(asHTML: Bool) -> [UInt8] { asHTML ? html : json }
+  package func body(asHTML: Bool) -> [UInt8] { asHTML ? html : json }
 
-  static func contentType(asHTML: Bool) -> StaticString {
+  package static func contentType(asHTML: Bool) -> StaticString {
     asHTML ? "text/html; charset=utf-8" : "application/problem+json"
   }
 
@@ -77,7 +77,7 @@ struct ErrorAnswer: Equatable {
   }
 
   /// A browser asks for text/html; a program seldom does.
-  static func wantsHTML(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
+  package static func wantsHTML(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer) -> Bool {
     var wants = false
     for field in head.fields where field.kind == .accept {
       ASCII.forEachElement(field.value.bytes(in: bytes)) { element in

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The first line of an answer.
-enum StatusLine {
+package enum StatusLine {
   /// `HTTP/1.1 200 OK` and CR LF, for 200 to 599.
-  static func bytes(_ status: Int) -> [UInt8] {
+  package static func bytes(_ status: Int) -> [UInt8] {
     (200...599).contains(status) ? lines[status - 200] : lines[300]
   }
 
   /// The reason phrase of RFC 9110 §15 or the registry; empty for a status without one.
-  static func reason(_ status: Int) -> String { reasons[status] ?? "" }
+  package static func reason(_ status: Int) -> String { reasons[status] ?? "" }
 
   private static let lines: [[UInt8]] = (200...599).map {
     Array("HTTP/1.1 \($0) \(reason($0))\r\n".utf8)

@@ -2,41 +2,48 @@
 import NIOCore
 
 /// One file of an app's `www` as it was when last looked at. Never changes; a changed file is another asset.
-final class Asset: Sendable {
-  enum Encoding: String, Sendable {
+package final class Asset: Sendable {
+  package enum Encoding: String, Sendable {
     case brotli = "br"
     case gzip
   }
 
   /// What tells one content of a file from another without reading it.
-  struct Identity: Sendable, Equatable {
-    var size: Int
-    var modifiedSeconds: Int
-    var modifiedNanoseconds: Int
-    var inode: UInt64
+  package struct Identity: Sendable, Equatable {
+    package var size: Int
+    package var modifiedSeconds: Int
+    package var modifiedNanoseconds: Int
+    package var inode: UInt64
+
+    package init(size: Int, modifiedSeconds: Int, modifiedNanoseconds: Int, inode: UInt64) {
+      self.size = size
+      self.modifiedSeconds = modifiedSeconds
+      self.modifiedNanoseconds = modifiedNanoseconds
+      self.inode = inode
+    }
   }
 
   /// Relative to the app's `www`; of a variant, with its `.br` or `.gz`.
-  let path: String
-  let identity: Identity
-  let encoding: Encoding?
+  package let path: String
+  package let identity: Identity
+  package let encoding: Encoding?
   /// A strong validator (RFC 9110 §8.8.3), with its quotes.
-  let etag: String
-  let lastModified: String
-  let contentType: String
+  package let etag: String
+  package let lastModified: String
+  package let contentType: String
   /// Precompressed forms of the same content, best first.
-  let variants: [Asset]
+  package let variants: [Asset]
   /// The header lines of a whole answer, the empty line and, for a small file, the content.
-  let block: ByteBuffer
+  package let block: ByteBuffer
   /// Where in `block` the content begins.
-  let headCount: Int
-  let holdsContent: Bool
+  package let headCount: Int
+  package let holdsContent: Bool
   /// The header lines that a 304 repeats, without an empty line.
-  let validators: ByteBuffer
+  package let validators: ByteBuffer
 
-  var size: Int { identity.size }
+  package var size: Int { identity.size }
 
-  init(
+  package init(
     path: String, identity: Identity, content: ByteBuffer?, encoding: Encoding? = nil,
     original: String? = nil, variants: [Asset] = [], varies: Bool = false
   ) {
@@ -67,7 +74,9 @@ final class Asset: Sendable {
   }
 
   /// Bytes of memory it takes, about.
-  var cost: Int { 512 + block.capacity + path.utf8.count + variants.reduce(0) { $0 + $1.cost } }
+  package var cost: Int {
+    512 + block.capacity + path.utf8.count + variants.reduce(0) { $0 + $1.cost }
+  }
 
   /// Changes whenever size, time of change or inode do. Mixed, so that it does not tell an inode number.
   private static func tag(_ identity: Identity) -> String {

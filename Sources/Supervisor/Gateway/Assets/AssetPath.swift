@@ -2,15 +2,15 @@
 
 /// The file a request's path may mean, relative to an app's `www`; nil where it cannot mean one. Such a request goes to
 /// the app, which sees the target as the client sent it.
-enum AssetPath {
+package enum AssetPath {
   /// Longest path looked up, in bytes.
-  static let bytesMax = 1024
+  package static let bytesMax = 1024
 
   /// Decodes once. What could mean different files to different readers means none here: an encoded slash, a
   /// backslash, a NUL or other control character, `.`, `..` and empty segments. Names that begin with a dot are hidden.
   ///
   /// - Returns: the path without its first slash; a path that ends in a slash gets `index.html`.
-  static func read(_ target: UnsafeRawBufferPointer) -> String? {
+  package static func read(_ target: UnsafeRawBufferPointer) -> String? {
     let end = target.firstIndex(of: ASCII.question) ?? target.count
     guard end > 0, end <= bytesMax, target[0] == ASCII.slash else { return nil }
     let path = UnsafeRawBufferPointer(rebasing: target[1..<end])

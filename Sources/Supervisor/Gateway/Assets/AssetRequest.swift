@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a request's conditions and ranges make of an asset (RFC 9110 §13.2.2, §14.2). Pure.
-enum AssetDecision: Equatable {
+package enum AssetDecision: Equatable {
   case whole
   case part(Range<Int>)
   case notModified
   case preconditionFailed
   case rangeNotSatisfiable
 
-  static func decide(
+  package static func decide(
     _ asset: Asset, _ head: RequestHead, _ bytes: UnsafeRawBufferPointer
   ) -> AssetDecision {
     if let precondition = precondition(asset, head, bytes) { return precondition }
@@ -55,9 +55,9 @@ enum AssetDecision: Equatable {
   }
 }
 
-enum EntityTags {
+package enum EntityTags {
   /// Whether a list such as `"a", W/"b"` or `*` has the tag.
-  static func contain(_ tag: String, _ list: UnsafeRawBufferPointer, weakly: Bool) -> Bool {
+  package static func contain(_ tag: String, _ list: UnsafeRawBufferPointer, weakly: Bool) -> Bool {
     var rest = ASCII.trimmed(list)
     if ASCII.equals(rest, "*") { return true }
     while !rest.isEmpty {
@@ -78,10 +78,10 @@ enum EntityTags {
   }
 }
 
-enum ByteRanges {
+package enum ByteRanges {
   /// One satisfiable range is sent as a part. Several are not put together: the whole is sent, as RFC 9110 §14.2 allows.
   /// None that can be satisfied is an error; a header that is not a range is ignored.
-  static func decide(_ value: UnsafeRawBufferPointer, size: Int) -> AssetDecision {
+  package static func decide(_ value: UnsafeRawBufferPointer, size: Int) -> AssetDecision {
     guard value.count > 6,
       ASCII.equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: value[..<6]), "bytes=")
     else { return .whole }
@@ -117,11 +117,11 @@ enum ByteRanges {
 }
 
 /// Which encodings a client takes (RFC 9110 §12.5.3).
-struct AcceptedEncodings: Equatable {
-  var brotli = false
-  var gzip = false
+package struct AcceptedEncodings: Equatable {
+  package var brotli = false
+  package var gzip = false
 
-  init(_ value: UnsafeRawBufferPointer) {
+  package init(_ value: UnsafeRawBufferPointer) {
     var (brotli, gzip, any): (Bool?, Bool?, Bool?) = (nil, nil, nil)
     ASCII.forEachElement(value) { element in
       let end = element.firstIndex(of: UInt8(ascii: ";")) ?? element.count
@@ -139,7 +139,7 @@ struct AcceptedEncodings: Equatable {
     self.gzip = gzip ?? any ?? false
   }
 
-  func takes(_ encoding: Asset.Encoding) -> Bool {
+  package func takes(_ encoding: Asset.Encoding) -> Bool {
     switch encoding {
     case .brotli: brotli
     case .gzip: gzip

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a file's name says of its content.
-enum ContentType {
-  static func of(_ path: String) -> String {
+package enum ContentType {
+  package static func of(_ path: String) -> String {
     let name = path.split(separator: "/").last ?? ""
     guard let dot = name.lastIndex(of: ".") else { return "application/octet-stream" }
     return table[name[name.index(after: dot)...].lowercased()] ?? "application/octet-stream"
@@ -49,10 +49,10 @@ enum ContentType {
 }
 
 /// How long a browser may keep a file without asking.
-enum CachePolicy {
+package enum CachePolicy {
   /// Pages are always asked about, so that a new version is seen at once. A name that carries a hash of its content
   /// never changes. Anything else is asked about after five minutes.
-  static func of(_ path: String, contentType: String) -> String {
+  package static func of(_ path: String, contentType: String) -> String {
     if contentType.hasPrefix("text/html") || contentType.hasPrefix("application/manifest") {
       return "no-cache"
     }
@@ -65,7 +65,7 @@ enum CachePolicy {
 
   /// Whether one of the parts between the stem and the extension is a hash as bundlers write it: `app.3f9c2a1b.js`,
   /// `index-BxK3f9Qa.css`. At least eight letters and digits, with a digit among them.
-  static func carriesHash(_ name: Substring) -> Bool {
+  package static func carriesHash(_ name: Substring) -> Bool {
     var parts = name.split(whereSeparator: { $0 == "." || $0 == "-" })
     guard parts.count >= 3 else { return false }
     parts.removeLast()

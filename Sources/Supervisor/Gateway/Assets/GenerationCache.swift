@@ -2,7 +2,7 @@
 
 /// A bounded cache of two generations: what was used since the last turn stays, the rest goes at the next one. Every
 /// operation takes constant time, and what is used often survives as it would in a least-recently-used list.
-struct GenerationCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+package struct GenerationCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private struct Entry {
     var value: Value
     var cost: Int
@@ -16,15 +16,15 @@ struct GenerationCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   private let countMax: Int
 
   /// Both bounds hold over both generations together.
-  init(costMax: Int, countMax: Int) {
+  package init(costMax: Int, countMax: Int) {
     self.costMax = costMax
     self.countMax = countMax
   }
 
-  var count: Int { young.count + old.count }
-  var cost: Int { youngCost + oldCost }
+  package var count: Int { young.count + old.count }
+  package var cost: Int { youngCost + oldCost }
 
-  subscript(key: Key) -> Value? {
+  package subscript(key: Key) -> Value? {
     mutating get {
       if let entry = young[key] { return entry.value }
       guard let entry = old[key] else { return nil }
@@ -34,7 +34,7 @@ struct GenerationCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
   }
 
   /// A value that costs more than half of all is not kept: it would push out everything else.
-  mutating func insert(_ value: Value, for key: Key, cost: Int) {
+  package mutating func insert(_ value: Value, for key: Key, cost: Int) {
     if let entry = young.removeValue(forKey: key) { youngCost -= entry.cost }
     if let entry = old.removeValue(forKey: key) { oldCost -= entry.cost }
     guard cost <= costMax / 2 else { return }

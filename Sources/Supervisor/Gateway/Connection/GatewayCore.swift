@@ -44,12 +44,14 @@ final class GatewayCore: Sendable {
 }
 
 /// How many connections there are, in all and by address.
-struct ConnectionCount: Sendable {
-  private(set) var total = 0
+package struct ConnectionCount: Sendable {
+  package init() {}
+
+  package private(set) var total = 0
   private var byAddress: [IPAddress: Int] = [:]
 
   /// - Parameter address: nil for one that is not counted by itself.
-  mutating func admit(_ address: IPAddress?, total totalMax: Int, perAddress: Int) -> Bool {
+  package mutating func admit(_ address: IPAddress?, total totalMax: Int, perAddress: Int) -> Bool {
     guard total < totalMax else { return false }
     if let address {
       let count = byAddress[address, default: 0]
@@ -60,7 +62,7 @@ struct ConnectionCount: Sendable {
     return true
   }
 
-  mutating func leave(_ address: IPAddress?) {
+  package mutating func leave(_ address: IPAddress?) {
     total -= 1
     guard let address, let count = byAddress[address] else { return }
     byAddress[address] = count > 1 ? count - 1 : nil

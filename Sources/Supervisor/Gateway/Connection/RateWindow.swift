@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Whether at least so many bytes a second pass, over windows of some seconds.
-struct RateWindow: Sendable {
+package struct RateWindow: Sendable {
+  package init() {}
+
   private var start: Int64 = -1
   private var bytes = 0
 
-  mutating func add(_ count: Int) { bytes += count }
+  package mutating func add(_ count: Int) { bytes += count }
 
   /// Looks at the window under way, and begins the next one when it is over.
   ///
   /// - Parameter now: milliseconds of a clock that never goes back.
-  mutating func isTooSlow(now: Int64, rateMin: Int, windowSeconds: Int) -> Bool {
+  package mutating func isTooSlow(now: Int64, rateMin: Int, windowSeconds: Int) -> Bool {
     guard start >= 0 else {
       (start, bytes) = (now, 0)
       return false

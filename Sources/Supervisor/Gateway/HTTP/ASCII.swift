@@ -2,25 +2,25 @@
 import Glibc
 
 /// ASCII as HTTP sees it. Nothing here looks at a locale.
-enum ASCII {
-  static let tab = UInt8(ascii: "\t")
-  static let lineFeed = UInt8(ascii: "\n")
-  static let carriageReturn = UInt8(ascii: "\r")
-  static let space = UInt8(ascii: " ")
-  static let comma = UInt8(ascii: ",")
-  static let colon = UInt8(ascii: ":")
-  static let slash = UInt8(ascii: "/")
-  static let dot = UInt8(ascii: ".")
-  static let percent = UInt8(ascii: "%")
-  static let question = UInt8(ascii: "?")
+package enum ASCII {
+  package static let tab = UInt8(ascii: "\t")
+  package static let lineFeed = UInt8(ascii: "\n")
+  package static let carriageReturn = UInt8(ascii: "\r")
+  package static let space = UInt8(ascii: " ")
+  package static let comma = UInt8(ascii: ",")
+  package static let colon = UInt8(ascii: ":")
+  package static let slash = UInt8(ascii: "/")
+  package static let dot = UInt8(ascii: ".")
+  package static let percent = UInt8(ascii: "%")
+  package static let question = UInt8(ascii: "?")
 
-  @inline(__always) static func lowered(_ byte: UInt8) -> UInt8 {
+  @inline(__always) package static func lowered(_ byte: UInt8) -> UInt8 {
     byte &- 0x41 < 26 ? byte | 0x20 : byte
   }
 
-  @inline(__always) static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
+  @inline(__always) package static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 
-  @inline(__always) static func hexValue(_ byte: UInt8) -> UInt8? {
+  @inline(__always) package static func hexValue(_ byte: UInt8) -> UInt8? {
     if isDigit(byte) { return byte &- 0x30 }
     let letter = byte | 0x20
     return letter &- 0x61 < 6 ? letter &- 0x57 : nil
@@ -42,7 +42,7 @@ enum ASCII {
     return set
   }
 
-  static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  package static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
     let (low, high) = (tokenLow, tokenHigh)
     for byte in bytes {
       guard byte < 128 else { return false }
@@ -52,21 +52,22 @@ enum ASCII {
   }
 
   /// No control character but the tab; bytes above 0x7f pass.
-  static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  package static func isFieldValue(_ bytes: UnsafeRawBufferPointer) -> Bool {
     for byte in bytes where (byte < 0x20 && byte != tab) || byte == 0x7f { return false }
     return true
   }
 
-  static func equals(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+  package static func equals(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
     bytes.count == text.utf8CodeUnitCount && begins(bytes, text)
   }
 
-  static func begins(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+  package static func begins(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
     guard bytes.count >= text.utf8CodeUnitCount, let base = bytes.baseAddress else { return false }
     return memcmp(base, text.utf8Start, text.utf8CodeUnitCount) == 0
   }
 
-  static func equalsIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ lowercase: StaticString) -> Bool
+  package static func equalsIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ lowercase: StaticString)
+    -> Bool
   {
     guard bytes.count == lowercase.utf8CodeUnitCount else { return false }
     for index in 0..<bytes.count where lowered(bytes[index]) != lowercase.utf8Start[index] {
@@ -75,7 +76,7 @@ enum ASCII {
     return true
   }
 
-  static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+  package static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     var (low, high) = (0, bytes.count)
     while low < high, bytes[low] == space || bytes[low] == tab { low += 1 }
     while high > low, bytes[high - 1] == space || bytes[high - 1] == tab { high -= 1 }
@@ -84,7 +85,7 @@ enum ASCII {
 
   /// The elements of a comma-separated list (RFC 9110 §5.6.1), empty ones left out. Quotes are not looked at: use it
   /// only for lists whose elements have none.
-  static func forEachElement(
+  package static func forEachElement(
     _ bytes: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
   ) {
     var start = 0
@@ -96,7 +97,7 @@ enum ASCII {
   }
 
   /// A decimal of at most 18 digits and nothing else.
-  static func decimal(_ bytes: UnsafeRawBufferPointer) -> Int? {
+  package static func decimal(_ bytes: UnsafeRawBufferPointer) -> Int? {
     guard (1...18).contains(bytes.count) else { return nil }
     var value = 0
     for byte in bytes {

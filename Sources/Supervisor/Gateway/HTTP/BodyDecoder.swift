@@ -3,11 +3,11 @@ import NIOCore
 
 /// Takes one request's body out of what arrives: so many bytes, or chunks (RFC 9112 §7.1). Chunks are read as strictly
 /// as heads; extensions are bounded and dropped, and so are trailers.
-struct BodyDecoder: Sendable {
+package struct BodyDecoder: Sendable {
   /// Longest line that begins a chunk, in bytes, with its extensions.
-  static let chunkLineMax = 256
+  package static let chunkLineMax = 256
   /// All trailers together, in bytes.
-  static let trailersMax = 8192
+  package static let trailersMax = 8192
 
   private enum State: Equatable {
     case done
@@ -20,18 +20,18 @@ struct BodyDecoder: Sendable {
 
   private var state: State
   /// Bytes taken from the connection so far, framing included.
-  private(set) var wireBytes = 0
+  package private(set) var wireBytes = 0
 
-  init(_ head: RequestHead) {
+  package init(_ head: RequestHead) {
     state =
       head.isChunked
       ? .chunkLine : (head.contentLength ?? 0) > 0 ? .length(head.contentLength!) : .done
   }
 
-  var isDone: Bool { state == .done }
+  package var isDone: Bool { state == .done }
 
   /// What is still to come, where that was said.
-  var remaining: Int? {
+  package var remaining: Int? {
     switch state {
     case .done: 0
     case .length(let count): count
@@ -40,7 +40,8 @@ struct BodyDecoder: Sendable {
   }
 
   /// Takes up to `max` bytes of the body. May take framing and give none.
-  mutating func read(from inbox: inout ByteBuffer, max: Int) throws(Refusal) -> ByteBuffer? {
+  package mutating func read(from inbox: inout ByteBuffer, max: Int) throws(Refusal) -> ByteBuffer?
+  {
     let before = inbox.readableBytes
     defer { wireBytes += before - inbox.readableBytes }
     guard case .length(let left) = state else { return try readChunks(from: &inbox, max: max) }

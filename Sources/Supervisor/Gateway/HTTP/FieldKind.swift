@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a header is to the gateway.
-enum FieldKind: UInt8, Sendable {
+package enum FieldKind: UInt8, Sendable {
   /// Passed to the app as it is.
   case other
   // Looked at, then passed on.
@@ -21,7 +21,7 @@ enum FieldKind: UInt8, Sendable {
   /// Software behind WSGI, CGI or PHP folds every character that is neither letter nor digit into `_`, so `X_Remote.User`
   /// and `X-Remote-User` are one header to it. The gateway folds the same way before it decides, and treats a disguised
   /// spelling of any header it looks at as `dropped`.
-  init(name: UnsafeRawBufferPointer) {
+  package init(name: UnsafeRawBufferPointer) {
     // No name looked at is longer; of a longer one only its beginning decides.
     self = withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { folded in
       let count = min(name.count, 32)

@@ -4,36 +4,33 @@ import Glibc
 /// Reads request heads by RFC 9112, strictly: every leniency there has been a way to smuggle a request past a proxy.
 /// Lines end in CR LF, names in a colon with no space before it, nothing is folded, and a body's length is said once
 /// and in one way. Each line is looked at once, however slowly it arrives.
-struct HeadParser: Sendable {
-  enum Outcome: Sendable {
+package struct HeadParser: Sendable {
+  package enum Outcome: Sendable {
     case incomplete
     case complete
     case refused(Refusal)
   }
 
-  let headBytesMax: Int
-  let headerCountMax: Int
-  let targetBytesMax: Int
+  package let headBytesMax: Int
+  package let headerCountMax: Int
+  package let targetBytesMax: Int
   /// The request being read; whole once `parse` says `complete`, until `reset`.
-  private(set) var head = RequestHead()
+  package private(set) var head = RequestHead()
   /// Bytes before the request line, all of them CR LF.
-  private(set) var skipped = 0
+  package private(set) var skipped = 0
   private var lineStart = 0
   private var scanned = 0
   private var hasRequestLine = false
   private var hostCount = 0
   private var connection = ConnectionWords()
 
-  init(_ bounds: GatewayBounds) {
+  package init(_ bounds: GatewayBounds) {
     headBytesMax = bounds.headBytesMax
     headerCountMax = bounds.headerCountMax
     targetBytesMax = bounds.targetBytesMax
   }
 
-  /// Whether a byte of a head has been seen.
-  var hasBegun: Bool { scanned > skipped }
-
-  mutating func reset() {
+  package mutating func reset() {
     var fields = head.fields
     fields.removeAll(keepingCapacity: true)
     head = RequestHead()
@@ -44,7 +41,7 @@ struct HeadParser: Sendable {
   }
 
   /// - Parameter bytes: all that has arrived since the last request ended; the same and more at each call.
-  mutating func parse(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+  package mutating func parse(_ bytes: UnsafeRawBufferPointer) -> Outcome {
     do throws(Refusal) {
       while let lineFeed = nextLineFeed(bytes) {
         guard lineFeed > lineStart, bytes[lineFeed - 1] == ASCII.carriageReturn else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Whom a Host header means.
-enum HostRoute: Sendable, Equatable {
+package enum HostRoute: Sendable, Equatable {
   /// The server's own name, without a label before it.
   case host
   /// `<name>.<suffix>`, in lower case.
@@ -13,14 +13,14 @@ enum HostRoute: Sendable, Equatable {
 }
 
 /// Reads Host headers (RFC 9110 §7.2) against the suffix that all apps' names share.
-struct HostName: Sendable {
+package struct HostName: Sendable {
   /// Longest label (RFC 1035 §2.3.4).
-  static let labelBytesMax = 63
-  let suffix: [UInt8]
+  package static let labelBytesMax = 63
+  package let suffix: [UInt8]
 
-  init(suffix: String) { self.suffix = Array(suffix.lowercased().utf8) }
+  package init(suffix: String) { self.suffix = Array(suffix.lowercased().utf8) }
 
-  func route(_ value: UnsafeRawBufferPointer) -> HostRoute {
+  package func route(_ value: UnsafeRawBufferPointer) -> HostRoute {
     guard let name = Self.withoutPort(value) else { return .malformed }
     var end = name.count
     // A dot at the end makes a name absolute; it is the same name.
@@ -44,7 +44,8 @@ struct HostName: Sendable {
   }
 
   /// Whether two spellings name one server and port, `http`'s own port being 80.
-  static func same(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+  package static func same(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool
+  {
     let left = withoutDefaultPort(left)
     let right = withoutDefaultPort(right)
     guard left.count == right.count else { return false }

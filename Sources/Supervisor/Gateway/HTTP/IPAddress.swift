@@ -4,12 +4,12 @@ import NIOCore
 
 /// An IPv4 or IPv6 address. IPv4 is kept as its IPv4-mapped form, so that `::ffff:10.0.0.1` and `10.0.0.1` are equal.
 package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
-  var high: UInt64
-  var low: UInt64
+  package var high: UInt64
+  package var low: UInt64
 
   private static let mappedPrefix: UInt64 = 0xFFFF_0000_0000
 
-  init(high: UInt64, low: UInt64) {
+  package init(high: UInt64, low: UInt64) {
     self.high = high
     self.low = low
   }
@@ -49,10 +49,10 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
       low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
   }
 
-  var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
+  package var isIPv4: Bool { high == 0 && low >> 32 == 0xFFFF }
 
   /// What one subscriber usually holds: an IPv4 address, or the /64 of an IPv6 address.
-  var subscriber: IPAddress { isIPv4 ? self : IPAddress(high: high, low: 0) }
+  package var subscriber: IPAddress { isIPv4 ? self : IPAddress(high: high, low: 0) }
 
   package var description: String {
     if isIPv4 {
@@ -69,9 +69,9 @@ package struct IPAddress: Sendable, Hashable, CustomStringConvertible {
 
 /// Addresses with a common beginning: `10.0.0.0/8`, `2001:db8::/32`, or one address.
 package struct AddressRange: Sendable, Hashable {
-  let base: IPAddress
+  package let base: IPAddress
   /// Leading bits of the 128 that count.
-  let bits: Int
+  package let bits: Int
 
   /// Nil unless the text is an address, or an address, a slash and a prefix length that fits it.
   package init?(_ text: String) {

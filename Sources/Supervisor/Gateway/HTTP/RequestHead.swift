@@ -1,49 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// One request line and its headers, checked, as offsets into the bytes they arrived in.
-struct RequestHead: Sendable {
-  enum Method: UInt8, Sendable {
+package struct RequestHead: Sendable {
+  package enum Method: UInt8, Sendable {
     case get, head, options, other
   }
 
-  struct Field: Sendable {
-    var name: ByteSpan
-    var value: ByteSpan
-    var kind: FieldKind
+  package struct Field: Sendable {
+    package var name: ByteSpan
+    package var value: ByteSpan
+    package var kind: FieldKind
   }
 
-  var method: Method = .other
-  var methodName = ByteSpan.empty
+  package var method: Method = .other
+  package var methodName = ByteSpan.empty
   /// Path and query, also where the client sent an absolute address; `*` for a request about the server.
-  var target = ByteSpan.empty
+  package var target = ByteSpan.empty
   /// The server named in an absolute address.
-  var authority: ByteSpan?
-  var host = ByteSpan.empty
-  var isHTTP11 = true
-  var fields: [Field] = []
+  package var authority: ByteSpan?
+  package var host = ByteSpan.empty
+  package var isHTTP11 = true
+  package var fields: [Field] = []
 
   /// The body's length, if it has been said; nil for chunked and for no body.
-  var contentLength: Int?
-  var isChunked = false
-  var keepsAlive = true
-  var expectsContinue = false
-  var wantsWebSocket = false
+  package var contentLength: Int?
+  package var isChunked = false
+  package var keepsAlive = true
+  package var expectsContinue = false
+  package var wantsWebSocket = false
   /// `Connection` names headers beside its own words.
-  var namesConnectionFields = false
+  package var namesConnectionFields = false
   /// A byte above 0x7f is in the target; it is percent-encoded before anyone else sees it.
-  var targetIsRaw = false
+  package var targetIsRaw = false
   /// From the first byte of the request line to the last of the empty line.
-  var byteCount = 0
+  package var byteCount = 0
 
-  var hasBody: Bool { isChunked || (contentLength ?? 0) > 0 }
+  package init() {}
+
+  package var hasBody: Bool { isChunked || (contentLength ?? 0) > 0 }
 
   /// The value of the first header of a kind.
-  func value(_ kind: FieldKind) -> ByteSpan? {
+  package func value(_ kind: FieldKind) -> ByteSpan? {
     for field in fields where field.kind == kind { return field.value }
     return nil
   }
 
-  func count(_ kind: FieldKind) -> Int {
+  package func count(_ kind: FieldKind) -> Int {
     var count = 0
     for field in fields where field.kind == kind { count += 1 }
     return count

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// `method SP request-target SP HTTP-version` (RFC 9112 §3), one space each and nothing else.
-enum RequestLine {
+package enum RequestLine {
   /// Longest method, in bytes.
-  static let methodBytesMax = 32
+  package static let methodBytesMax = 32
   /// What a request line holds beside its target, at most: method, spaces, version, CR LF and an absolute address's
   /// scheme and authority.
-  static let overheadMax = methodBytesMax + 12 + 8 + 255
+  package static let overheadMax = methodBytesMax + 12 + 8 + 255
 
-  static func read(
+  package static func read(
     _ line: Range<Int>, _ bytes: UnsafeRawBufferPointer, targetBytesMax: Int,
     into head: inout RequestHead
   ) throws(Refusal) {

@@ -2,33 +2,38 @@
 import GuestAPI
 
 /// Whom the gateway believes about where a request comes from and who is asking. Pure.
-struct ClientPolicy: Sendable {
+package struct ClientPolicy: Sendable {
   /// Where a request came from.
-  struct Client: Sendable, Equatable {
-    var ip: String
-    var scheme: String
+  package struct Client: Sendable, Equatable {
+    package var ip: String
+    package var scheme: String
+
+    package init(ip: String, scheme: String) {
+      self.ip = ip
+      self.scheme = scheme
+    }
   }
 
   /// The longest chain of proxies looked at.
-  static let forwardedHopsMax = 32
+  package static let forwardedHopsMax = 32
 
-  let trustedProxies: [AddressRange]
-  let identityHeaders: IdentityHeaders?
+  package let trustedProxies: [AddressRange]
+  package let identityHeaders: IdentityHeaders?
   private let identityNames: [[UInt8]]
 
-  init(_ options: GatewayOptions) {
+  package init(_ options: GatewayOptions) {
     trustedProxies = options.trustedProxies
     identityHeaders = options.identity
     identityNames = [options.identity?.user, options.identity?.name, options.identity?.groups]
       .compactMap { $0 }.map { Self.folded($0.utf8) }
   }
 
-  func trusts(_ address: IPAddress) -> Bool {
+  package func trusts(_ address: IPAddress) -> Bool {
     trustedProxies.contains { $0.contains(address) }
   }
 
   /// Whether a header is one of those that say who signed on, in whatever spelling.
-  func isIdentity(_ field: RequestHead.Field, _ bytes: UnsafeRawBufferPointer) -> Bool {
+  package func isIdentity(_ field: RequestHead.Field, _ bytes: UnsafeRawBufferPointer) -> Bool {
     if field.kind == .identity { return true }
     guard !identityNames.isEmpty, field.kind == .other else { return false }
     let name = field.name.bytes(in: bytes)
@@ -37,7 +42,7 @@ struct ClientPolicy: Sendable {
 
   /// The rightmost address of X-Forwarded-For that is not a trusted proxy: what stands further left, the client could
   /// have written itself.
-  func client(
+  package func client(
     _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, peer: IPAddress
   ) -> Client {
     var client = peer
@@ -51,7 +56,7 @@ struct ClientPolicy: Sendable {
   }
 
   /// Who signed on, as a trusted proxy says; nil if it says nobody.
-  func identity(
+  package func identity(
     _ head: RequestHead, _ bytes: UnsafeRawBufferPointer
   ) throws(Refusal) -> Identity? {
     guard let headers = identityHeaders,

@@ -2,11 +2,11 @@
 import GuestAPI
 
 /// The head of a request as an app gets to see it.
-enum GuestHead {
+package enum GuestHead {
   /// - Parameters:
   ///   - isFromTrustedProxy: whether what a proxy says of the connection before it is passed on.
   ///   - bodyCount: the body's length, where the head does not say it but it is known.
-  static func make(
+  package static func make(
     _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, client: ClientPolicy.Client,
     identity: Identity?, policy: ClientPolicy, isFromTrustedProxy: Bool, bodyCount: Int?
   ) -> HTTPRequestHead {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Whether a path may be reached without sign-on. Pure.
-enum PublicPaths {
+package enum PublicPaths {
   /// A pattern is a path, or a path's beginning and a `*`: `/hooks/*` covers `/hooks/` and all beneath it.
   ///
   /// A path that an app might read as another one is never public: with `/../`, `//`, an encoding, a backslash or a
   /// path parameter in it, `/hooks/x` could lead out of `/hooks/`.
-  static func contain(_ target: UnsafeRawBufferPointer, _ patterns: [String]) -> Bool {
+  package static func contain(_ target: UnsafeRawBufferPointer, _ patterns: [String]) -> Bool {
     guard !patterns.isEmpty else { return false }
     let end = target.firstIndex(of: ASCII.question) ?? target.count
     let path = UnsafeRawBufferPointer(rebasing: target[..<end])
