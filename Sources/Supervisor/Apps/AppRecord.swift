@@ -66,6 +66,12 @@ package struct InstalledApp: Sendable {
   package var record: AppRecord
   package var directory: AppDirectory
 
+  package init(manifest: AppManifest, record: AppRecord, directory: AppDirectory) {
+    self.manifest = manifest
+    self.record = record
+    self.directory = directory
+  }
+
   package var id: String { manifest.app.id }
   package var codeDirectory: String { directory.code(record.version) }
   /// The directory of static files, if the app has one.

@@ -6,13 +6,13 @@ import NIOPosix
 /// One installed app at run time: its queue of calls, and its guest while there is one.
 ///
 /// SAFETY: all mutable state is confined to `eventLoop`; what other threads read is in `published`.
-final class AppRunner: HTTPBackend, @unchecked Sendable {
+package final class AppRunner: HTTPBackend, @unchecked Sendable {
   let eventLoop: any EventLoop
   private let starter: any GuestStarter
   private let journal: any AppJournal
   /// The host's half of what the guest that has just started may ask for.
   private let makeService: @Sendable (StartedGuest) -> any GuestService
-  let published = RunnerPublication()
+  package let published = RunnerPublication()
 
   private(set) var spec: GuestSpec
   private var lifecycle: GuestLifecycle
@@ -21,23 +21,39 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
   private var process: (any GuestProcess)?
   private var handles: Set<String> = []
   private var queue = CircularBuffer<GuestCall>()
-  private var lastActivity: NIODeadline = .now()
+  private var lastActivity: NIODeadline
   /// Told when the guest has come up or failed to; the operator's `start` waits here.
   private var readyWaiters: [EventLoopPromise<Void>] = []
   private var stopWaiters: [EventLoopPromise<Void>] = []
   private var launchGeneration = 0
   private var lastFailure = "it has not been started"
+  /// Why the host ended the guest; its exit tells it.
+  private var endReason: ProtocolViolation?
+  /// When the guest closed its socket without having exited.
+  private var hungUpAt: NIODeadline?
+  private var retryIsScheduled = false
+  private let now: @Sendable () -> NIODeadline
+  private let jitter: @Sendable () -> Double
 
   /// Calls that may wait for a place besides those in flight.
   static let queueMax = 256
+  /// A longer backoff than this is not waited for: calls are refused with the time it ends.
+  static let backoffWaitMax: TimeAmount = .seconds(1)
   /// How long a call may wait for a place.
   static let queueTimeout: TimeAmount = .seconds(30)
   /// How long a guest may take until the head of its answer.
   static let answerTimeout: TimeAmount = .seconds(120)
+  /// From a closed socket to the exit that ought to go with it.
+  static let hangUpGrace: TimeAmount = .seconds(1)
 
-  init(
+  /// - Parameters:
+  ///   - now: the time, for every timeout.
+  ///   - jitter: from −1 to 1, so that many apps that failed together are not started together.
+  package init(
     spec: GuestSpec, isEnabled: Bool, eventLoop: any EventLoop, starter: any GuestStarter,
     journal: any AppJournal,
+    now: @escaping @Sendable () -> NIODeadline = { .now() },
+    jitter: @escaping @Sendable () -> Double = { .random(in: -1...1) },
     makeService: @escaping @Sendable (StartedGuest) -> any GuestService
   ) {
     self.spec = spec
@@ -46,19 +62,22 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
     self.starter = starter
     self.journal = journal
     self.makeService = makeService
+    self.now = now
+    self.jitter = jitter
+    lastActivity = now()
     lifecycle = GuestLifecycle(startTimeout: spec.startTimeout, stopGrace: spec.stopGrace)
     publish()
   }
 
   // MARK: Calls
 
-  func start(
+  package func start(
     _ head: HTTPRequestHead, body: ByteBuffer, bodyIsComplete: Bool,
     receiver: any HTTPAnswerReceiver
   ) -> any HTTPExchange {
     let call = GuestCall(
       head, body: body, bodyIsComplete: bodyIsComplete, receiver: receiver, loop: eventLoop,
-      now: .now())
+      now: now())
     if eventLoop.inEventLoop { accept(call) } else { eventLoop.execute { self.accept(call) } }
     return call
   }
@@ -67,7 +86,7 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
     guard !call.isFinished else { return }
     lastActivity = call.queuedAt
     if let session, session.isReady, session.inFlight < spec.maxConcurrency, queue.isEmpty {
-      return send(call, to: session)
+      return send(call, to: session, waited: .zero)
     }
     guard isEnabled else {
       return call.fail(HostError(.overloaded, "stopped", "the app is stopped by its operator"))
@@ -78,7 +97,7 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
           .overloaded, "queue", "too many requests are waiting for this app",
           data: [("retryAfter", 1)]))
     }
-    if case .backoff(let until) = lifecycle.state, until - .now() > .seconds(1) {
+    if case .backoff(let until) = lifecycle.state, until - now() > Self.backoffWaitMax {
       return call.fail(backoffError(until: until))
     }
     call.onAbandonQueued = { [unowned self] call in queue.removeAll { $0 === call } }
@@ -87,24 +106,24 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
   }
 
   private func backoffError(until: NIODeadline) -> HostError {
-    let wait = max(1, (until - .now()).nanoseconds / 1_000_000_000 + 1)
+    let wait = max(1, (until - now()).nanoseconds / 1_000_000_000 + 1)
     return HostError(
       .overloaded, "backoff", "the app failed and is not started again yet",
       log: lastFailure, data: [("retryAfter", .int(wait))])
   }
 
-  private func send(_ call: GuestCall, to session: GuestSession) {
+  private func send(_ call: GuestCall, to session: GuestSession, waited: TimeAmount) {
     call.onAbandonQueued = nil
     guard handles.contains("http.request") else {
       return call.fail(HostError(.notFound, "http", "this app does not answer HTTP"))
     }
-    session.start(call, deadlineMs: Self.answerTimeout.nanoseconds / 1_000_000)
+    session.start(call, deadlineMs: (Self.answerTimeout - waited).milliseconds)
   }
 
   private func drainQueue() {
     guard let session, session.isReady else { return }
     while session.inFlight < spec.maxConcurrency, let call = queue.popFirst() {
-      if !call.isFinished { send(call, to: session) }
+      if !call.isFinished { send(call, to: session, waited: now() - call.queuedAt) }
     }
   }
 
@@ -116,10 +135,19 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
 
   // MARK: Lifecycle
 
-  private func demand() { apply(.demand) }
+  /// Somebody waits in the queue: starts the guest, or sees to it that it is started once its backoff is over.
+  private func demand() {
+    apply(.demand)
+    guard case .backoff(let until) = lifecycle.state, !retryIsScheduled else { return }
+    retryIsScheduled = true
+    eventLoop.assumeIsolated().scheduleTask(in: max(until - now(), .milliseconds(1))) {
+      self.retryIsScheduled = false
+      if !self.queue.isEmpty { self.demand() }
+    }
+  }
 
   private func apply(_ event: GuestLifecycle.Event) {
-    let action = lifecycle.handle(event, now: .now(), jitter: Double.random(in: -1...1))
+    let action = lifecycle.handle(event, now: now(), jitter: jitter())
     switch action {
     case .none: break
     case .launch: launch()
@@ -128,7 +156,11 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
     case .kill: process?.kill()
     }
     publish()
-    if case .stopped = lifecycle.state { release(&stopWaiters) }
+    if case .stopped = lifecycle.state {
+      release(&stopWaiters)
+      // Whoever waited for a guest that was stopped on its way up waits no more.
+      release(&readyWaiters)
+    }
   }
 
   private func release(_ waiters: inout [EventLoopPromise<Void>]) {
@@ -157,7 +189,8 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
   private func launched(_ started: StartedGuest, generation: Int) {
     process = started.process
     let session = GuestSession(
-      limits: limits, handshake: handshake, service: makeService(started), owner: self)
+      limits: limits, handshake: handshake, service: makeService(started), owner: self,
+      now: now)
     self.session = session
     let bound = NIOLoopBound(session, eventLoop: eventLoop)
     let adopted = ClientBootstrap(group: eventLoop)
@@ -200,33 +233,39 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
     process = nil
     let wasStarting = if case .starting = lifecycle.state { true } else { false }
     let wasStopping = if case .stopping = lifecycle.state { true } else { false }
-    session?.end(nil)
+    let ended = session
     session = nil
+    ended?.end(nil)
     if exit.oomKilled { journal.note(.oom, "the app went over its memory limit") }
     if exit.processLimitHit { journal.note(.pids, "the app went over its process limit") }
     if wasStopping {
       journal.note(.stopped, "the app stopped: it \(exit.description)")
     } else {
-      lastFailure = "it \(exit.description)"
+      lastFailure = endReason?.description ?? "it \(exit.description)"
+      let why = endReason.map { " (\($0.reason.rawValue))" } ?? ""
       journal.note(
-        .crashed, "the app \(exit.description)\(wasStarting ? " before it was ready" : "")")
+        wasStarting ? .startFailed : .crashed,
+        "the app \(exit.description)\(why)\(wasStarting ? " before it was ready" : "")")
     }
     if wasStarting {
       failQueue(
         HostError(
-          .upstream, "start_failed", "the app could not be started: it \(exit.description)"))
+          .upstream, "start_failed", "the app could not be started: \(lastFailure)"))
       release(&readyWaiters)
     }
+    endReason = nil
+    hungUpAt = nil
     apply(.exited)
+    // A guest that was to go is gone, even if somebody already waits for the next.
+    if wasStopping { release(&stopWaiters) }
     resumeAfterCrash()
   }
 
-  /// Calls that were waiting when the guest crashed get a second guest once the backoff is over.
+  /// Calls that were waiting when the guest crashed get a second guest once the backoff is over, if that is soon.
   private func resumeAfterCrash() {
     guard case .backoff(let until) = lifecycle.state, !queue.isEmpty else { return }
-    eventLoop.assumeIsolated().scheduleTask(deadline: until) {
-      if !self.queue.isEmpty { self.demand() }
-    }
+    if until - now() > Self.backoffWaitMax { return failQueue(backoffError(until: until)) }
+    demand()
   }
 
   private var limits: FrameLimits {
@@ -257,8 +296,9 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
   // MARK: Time
 
   /// Called about once a second on the event loop.
-  func tick(now: NIODeadline) {
+  package func tick(now: NIODeadline) {
     expireQueue(now: now)
+    if !queue.isEmpty { demand() }
     if let session {
       session.expire(now: now, deadline: Self.answerTimeout)
       session.tick(now: now)
@@ -269,10 +309,27 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
         apply(.stop)
       }
     }
-    if case .starting(let since) = lifecycle.state, now - since > spec.startTimeout {
-      journal.note(.startFailed, "the app did not answer initialize within its start_timeout")
-    }
+    endIfLate(now: now)
     apply(.tick)
+  }
+
+  /// Ends a guest that does not come up, or that closed its socket and lives on.
+  private func endIfLate(now: NIODeadline) {
+    if case .starting(let since) = lifecycle.state, now - since > spec.startTimeout {
+      session?.end(
+        ProtocolViolation(
+          .handshakeTimeout,
+          "initialize was not answered within \(spec.startTimeout.milliseconds) ms"))
+    }
+    if let since = hungUpAt, now - since > Self.hangUpGrace, endReason == nil {
+      end(ProtocolViolation(.socketClosed, "the guest closed its socket and did not exit"))
+    }
+  }
+
+  private func end(_ reason: ProtocolViolation) {
+    endReason = reason
+    journal.note(.violation, reason.description)
+    process?.kill()
   }
 
   private func expireQueue(now: NIODeadline) {
@@ -305,7 +362,7 @@ final class AppRunner: HTTPBackend, @unchecked Sendable {
 
 extension AppRunner {
   /// Starts the guest and waits until it is ready or has failed. Enables an app that was stopped.
-  func startNow() async {
+  package func startNow() async {
     await withPromise { promise in
       self.isEnabled = true
       if case .running = self.lifecycle.state { return promise.succeed(()) }
@@ -316,7 +373,7 @@ extension AppRunner {
   }
 
   /// Stops the guest and keeps it stopped; waits until it is gone.
-  func stopNow(disable: Bool) async {
+  package func stopNow(disable: Bool) async {
     await withPromise { promise in
       if disable { self.isEnabled = false }
       self.failQueue(HostError(.overloaded, "stopped", "the app is stopped by its operator"))
@@ -326,7 +383,7 @@ extension AppRunner {
   }
 
   /// Stops the guest if it runs, and starts it (again).
-  func restartNow() async {
+  package func restartNow() async {
     await withPromise { promise in
       self.isEnabled = true
       self.readyWaiters.append(promise)
@@ -335,8 +392,9 @@ extension AppRunner {
   }
 
   /// Takes a new version into use: the next start runs it, and a running guest is restarted.
-  func replace(spec: GuestSpec) async {
-    let wasRunning = published.current.state == .running
+  package func replace(spec: GuestSpec) async {
+    // One on its way up runs the old version as well.
+    let wasRunning = [.starting, .running].contains(published.current.state)
     await withPromise { promise in
       self.spec = spec
       self.lifecycle = self.lifecycle.with(
@@ -356,24 +414,30 @@ extension AppRunner {
 
 extension AppRunner: GuestSessionOwner {
   func sessionIsReady(_ session: GuestSession, handles: Set<String>) {
+    guard session === self.session else { return }
     self.handles = handles
-    lastActivity = .now()
+    lastActivity = now()
     apply(.ready)
+    // It may have been told to stop while it was answering.
+    guard case .running = lifecycle.state else { return }
     journal.note(.started, "the app is ready")
     release(&readyWaiters)
     drainQueue()
   }
 
   func sessionFinishedCall(_ session: GuestSession) {
-    lastActivity = .now()
+    guard session === self.session else { return }
+    lastActivity = now()
     drainQueue()
   }
 
   func sessionEnded(_ session: GuestSession, violation: ProtocolViolation?) {
-    if let violation { journal.note(.violation, violation.description) }
-    // A guest without its socket is of no use; its exit ends the story.
-    if case .stopping = lifecycle.state, violation == nil { return }
-    process?.kill()
+    guard session === self.session else { return }
+    if let violation { return end(violation) }
+    // A guest without its socket is of no use. Most often it is about to exit, and its exit says more than a kill would;
+    // one that was asked to stop has its grace.
+    if case .stopping = lifecycle.state { return }
+    hungUpAt = now()
   }
 }
 

@@ -2,22 +2,26 @@
 import GuestAPI
 import NIOCore
 
-/// Cuts the bytes of a socket into frames. Bodies are slices of what was read, not copies.
-struct FrameReader {
-  struct WireFrame {
-    var json: JSONValue
-    var body: ByteBuffer
+/// Cuts the bytes of a socket into frames. Large bodies are slices of what was read; small ones are copied out, because
+/// a slice keeps all that was read with it alive and a guest decides how long a body is kept.
+package struct FrameReader {
+  package struct WireFrame {
+    package var json: JSONValue
+    package var body: ByteBuffer
   }
+
+  /// A body below this part of the buffer it lies in is copied.
+  private static let slicedPart = 8
 
   private let limits: FrameLimits
   private var pending: ByteBuffer?
 
-  init(limits: FrameLimits) { self.limits = limits }
+  package init(limits: FrameLimits) { self.limits = limits }
 
   /// Whether a frame has begun and not ended.
-  var isMidFrame: Bool { (pending?.readableBytes ?? 0) > 0 }
+  package var isMidFrame: Bool { (pending?.readableBytes ?? 0) > 0 }
 
-  mutating func append(_ bytes: ByteBuffer) {
+  package mutating func append(_ bytes: ByteBuffer) {
     guard var joined = pending, joined.readableBytes > 0 else {
       pending = bytes
       return
@@ -30,7 +34,7 @@ struct FrameReader {
   }
 
   /// The next whole frame, or nil until more bytes come.
-  mutating func next() throws(ProtocolViolation) -> WireFrame? {
+  package mutating func next() throws(ProtocolViolation) -> WireFrame? {
     guard var buffer = pending else { return nil }
     guard
       let (total, jsonLength) = buffer.getMultipleIntegers(
@@ -51,7 +55,11 @@ struct FrameReader {
       }
     }
     buffer.moveReaderIndex(forwardBy: header.jsonLength)
-    guard let body = buffer.readSlice(length: header.bodyLength) else { return nil }
+    guard let slice = buffer.readSlice(length: header.bodyLength) else { return nil }
+    let isSmall = header.bodyLength < slice.storageCapacity / Self.slicedPart
+    let body =
+      header.bodyLength == 0
+      ? ByteBuffer() : isSmall ? ByteBuffer(bytes: slice.readableBytesView) : slice
     if buffer.readableBytes > 0 { pending = buffer }
     switch outcome {
     case .success(let json): return WireFrame(json: json, body: body)

@@ -32,6 +32,12 @@ final class GuestCall: HTTPExchange, @unchecked Sendable {
   var bodyWasAborted = false
   /// The stream the request's body goes out under.
   var requestStream: Int64?
+  /// What the receiver may still send of the request's body.
+  var bodyWindow = 0
+  /// What the guest granted and the receiver was not told of yet.
+  var heldGrant = 0
+  /// When the host last did something for this call: the guest's time to answer runs from here.
+  var waitingSince: NIODeadline
   /// The stream the answer's body comes in under.
   var answerStream: Int64?
   /// Bytes of the answer the client took and the guest was not told of yet.
@@ -49,6 +55,7 @@ final class GuestCall: HTTPExchange, @unchecked Sendable {
     self.receiver = receiver
     self.loop = loop
     self.queuedAt = now
+    waitingSince = now
     sameLoop = receiver.eventLoop === loop
   }
 

@@ -21,6 +21,7 @@ final class GuestSession: ChannelInboundHandler {
   private let handshake: JSONValue
   let service: any GuestService
   private weak var owner: (any GuestSessionOwner)?
+  private let now: @Sendable () -> NIODeadline
   private var reader: FrameReader
   private(set) var socket: GuestSocket?
   private(set) var phase: Phase = .connecting
@@ -39,6 +40,10 @@ final class GuestSession: ChannelInboundHandler {
   private var nextID: Int64 = 1
   private var nextStream: Int64 = 1
   private var cancelledSince: NIODeadline?
+  /// Since when more waits for the guest than may.
+  private var overflowSince: NIODeadline?
+  /// Open streams of the guest that no call of the host's carries.
+  private var unwantedStreams = 0
 
   struct AnswerStream {
     /// Nil once nobody wants it: its bytes are dropped until it ends.
@@ -47,10 +52,17 @@ final class GuestSession: ChannelInboundHandler {
     var credit: Int
   }
 
+  /// Stands for the request of a stream that belongs to none of the host's.
+  private static let noRequest: Int64 = -1
+
   /// A started frame must end within this (docs/SPECIFICATION.md).
   static let frameTimeout: TimeAmount = .seconds(30)
-  /// More than this waiting for a guest that does not read ends it.
-  static let pendingBytesMax = 8 << 20
+  /// More than this waiting for a guest, for longer than `overflowTimeout`, ends it. Where `toGuest` is large it is what
+  /// the host itself may send unasked: the first credit of a stream for each call.
+  private var pendingBytesMax: Int {
+    max(8 << 20, Self.pauseReadingAbove + limits.toGuest * limits.streamCredit)
+  }
+  static let overflowTimeout: TimeAmount = .seconds(2)
   /// Past this the host stops reading a guest's requests until the guest reads its answers.
   static let pauseReadingAbove = 1 << 20
   static let stallTimeout: TimeAmount = .seconds(30)
@@ -60,9 +72,10 @@ final class GuestSession: ChannelInboundHandler {
 
   init(
     limits: FrameLimits, handshake: JSONValue, service: any GuestService,
-    owner: any GuestSessionOwner
+    owner: any GuestSessionOwner, now: @escaping @Sendable () -> NIODeadline
   ) {
     self.limits = limits
+    self.now = now
     self.handshake = handshake
     self.service = service
     self.owner = owner
@@ -77,7 +90,10 @@ final class GuestSession: ChannelInboundHandler {
   // MARK: Channel
 
   func channelActive(context: ChannelHandlerContext) {
-    let socket = GuestSocket(channel: context.channel, now: .now())
+    // The process may be gone before its socket was taken over.
+    guard phase == .connecting else { return context.close(promise: nil) }
+    let socket = GuestSocket(channel: context.channel, now: now)
+    socket.onProgress = { [weak self] in self?.madeProgress() }
     self.socket = socket
     phase = .shaking
     socket.send { writer in
@@ -91,12 +107,15 @@ final class GuestSession: ChannelInboundHandler {
     guard phase != .ended else { return }
     reader.append(unwrapInboundIn(data))
     do throws(ProtocolViolation) {
-      while phase != .ended, let frame = try reader.next() { try receive(frame) }
+      while phase != .ended, let frame = try reader.next() {
+        midFrameSince = nil
+        try receive(frame)
+      }
     } catch {
       end(error)
       return
     }
-    midFrameSince = reader.isMidFrame ? (midFrameSince ?? .now()) : nil
+    midFrameSince = reader.isMidFrame ? (midFrameSince ?? now()) : nil
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
@@ -117,23 +136,40 @@ final class GuestSession: ChannelInboundHandler {
   /// Looks at what time alone can break. Called about once a second.
   func tick(now: NIODeadline) {
     guard phase != .ended, let socket else { return }
-    if let since = midFrameSince, now - since > Self.frameTimeout {
+    // While the host does not read, an unfinished frame is no fault of the guest.
+    if !readingIsPaused, let since = midFrameSince, now - since > Self.frameTimeout {
       return end(ProtocolViolation(.frameTimeout, "a frame was not finished in 30 s"))
     }
-    if socket.pendingBytes > Self.pendingBytesMax {
-      let pending = socket.pendingBytes
-      return end(ProtocolViolation(.readerStalled, "\(pending) bytes wait to be read"))
+    let pending = socket.pendingBytes
+    if pending > pendingBytesMax {
+      let since = overflowSince ?? now
+      overflowSince = since
+      if now - since > Self.overflowTimeout {
+        return end(ProtocolViolation(.readerStalled, "\(pending) bytes wait to be read"))
+      }
+    } else {
+      overflowSince = nil
     }
-    if socket.pendingBytes > 0, now - socket.lastProgress > Self.stallTimeout {
-      return end(ProtocolViolation(.readerStalled, "nothing was read for 30 s"))
+    if pending > 0 {
+      socket.noticeProgress()
+      if now - socket.lastProgress > Self.stallTimeout {
+        return end(ProtocolViolation(.readerStalled, "nothing was read for 30 s"))
+      }
     }
-    if readingIsPaused, socket.pendingBytes <= Self.pauseReadingAbove / 2 { resumeReading() }
     checkIgnoredCancels(now: now)
   }
 
-  private func resumeReading() {
-    readingIsPaused = false
-    socket?.channel.read()
+  /// The guest took something of what was sent: what waited for that can go on.
+  private func madeProgress() {
+    guard phase != .ended, let socket, socket.pendingBytes <= Self.pauseReadingAbove / 2 else {
+      return
+    }
+    if readingIsPaused {
+      readingIsPaused = false
+      if midFrameSince != nil { midFrameSince = now() }
+      socket.channel.read()
+    }
+    for call in requestStreams.values where call.heldGrant > 0 { widenWindow(of: call) }
   }
 
   private func checkIgnoredCancels(now: NIODeadline) {
@@ -176,6 +212,13 @@ extension GuestSession {
   /// Sends a call. The caller has checked that there is a place.
   func start(_ call: GuestCall, deadlineMs: Int64) {
     guard let socket else { return call.fail(HostError(.upstream, "crashed", "the app is gone")) }
+    let body = call.body
+    guard body.readableBytes <= limits.streamCredit else {
+      return call.fail(
+        HostError(
+          .internal, "body", "the host gathered more of a request than it may",
+          log: "\(body.readableBytes) bytes before the call was sent"))
+    }
     let id = nextID
     nextID += 1
     var stream: Int64?
@@ -184,16 +227,13 @@ extension GuestSession {
       nextStream += 1
       call.requestStream = stream
       requestStreams[stream ?? 0] = call
+      call.bodyWindow = limits.streamCredit - body.readableBytes
     }
     call.phase = .sent(id)
     call.session = self
     calls[id] = call
-    let body = call.body
     call.body = ByteBuffer()
-    // A body that gathered while the call was queued may be more than one frame holds.
-    let first = body.getSlice(
-      at: body.readerIndex, length: min(body.readableBytes, limits.streamCredit))
-    socket.send(body: first) { writer in
+    socket.send(body: body) { writer in
       writer.raw("{\"jsonrpc\":\"2.0\",\"id\":")
       writer.int(id)
       writer.raw(",\"method\":\"http.request\",\"params\":")
@@ -208,6 +248,8 @@ extension GuestSession {
 
   func sendBody(of call: GuestCall, _ piece: ByteBuffer, isComplete: Bool) {
     guard let stream = call.requestStream, let socket else { return }
+    call.waitingSince = now()
+    call.bodyWindow -= piece.readableBytes
     var rest = piece
     repeat {
       let next = rest.readSlice(length: min(rest.readableBytes, FrameLimits.pieceBytes))
@@ -217,7 +259,19 @@ extension GuestSession {
           .write(to: &writer)
       }
     } while rest.readableBytes > 0
-    if isComplete { closeRequestStream(of: call) }
+    if isComplete { closeRequestStream(of: call) } else { widenWindow(of: call) }
+  }
+
+  /// Passes on what the guest granted, as far as the host is willing to hold: never more than one stream's first credit
+  /// on its way from the client, and nothing while the guest has much to read already. A guest that grants what it does
+  /// not read cannot fill the host's memory.
+  private func widenWindow(of call: GuestCall) {
+    guard let socket, socket.pendingBytes < Self.pauseReadingAbove else { return }
+    let bytes = min(call.heldGrant, limits.streamCredit - call.bodyWindow)
+    guard bytes > 0 else { return }
+    call.heldGrant -= bytes
+    call.bodyWindow += bytes
+    call.grantRequestBody(bytes: bytes)
   }
 
   func abortBody(of call: GuestCall) {
@@ -314,7 +368,9 @@ extension GuestSession {
       throw ProtocolViolation(.handshakeProtocol, "the guest does not speak protocol 1")
     }
     phase = .ready
-    let handles = Set((result["handles"]?.array ?? []).compactMap(\.string))
+    // A name no method can have is not worth hashing.
+    let names = (result["handles"]?.array ?? []).compactMap(\.string)
+    let handles = Set(names.filter { $0.utf8.count <= 128 })
     owner?.sessionIsReady(self, handles: handles)
   }
 
@@ -331,17 +387,19 @@ extension GuestSession {
     guard call.answerStream == nil else {
       throw ProtocolViolation(.responseUnknownID, "a second answer to \(id)")
     }
-    if let stream = response.stream {
-      guard answerStreams[stream] == nil else {
-        throw ProtocolViolation(.streamUnknown, "stream \(stream) is open already")
-      }
-      guard body.readableBytes <= limits.streamCredit else {
-        throw ProtocolViolation(.streamCredit, "more than \(limits.streamCredit) bytes at once")
-      }
-    }
+    if let stream = response.stream { try checkOpening(stream, body: body) }
     switch response.outcome {
     case .error(let error): finish(call, id: id) { $0.fail(Self.failure(error)) }
     case .result(let result): receive(result, of: call, id: id, stream: response.stream, body: body)
+    }
+  }
+
+  private func checkOpening(_ stream: Int64, body: ByteBuffer) throws(ProtocolViolation) {
+    guard answerStreams[stream] == nil else {
+      throw ProtocolViolation(.streamUnknown, "stream \(stream) is open already")
+    }
+    guard body.readableBytes <= limits.streamCredit else {
+      throw ProtocolViolation(.streamCredit, "more than \(limits.streamCredit) bytes at once")
     }
   }
 
@@ -352,7 +410,10 @@ extension GuestSession {
     do throws(HostError) {
       head = try HTTPResponseHead(result)
     } catch {
-      if let stream { refuse(stream: stream, id: id) }
+      if let stream {
+        call.answerStream = stream
+        refuse(stream: stream, id: id, credit: limits.streamCredit - body.readableBytes)
+      }
       let failure = HostError(
         .upstream, "answer", "the app's answer was not a valid response", log: error.message)
       return finish(call, id: id, keepPlace: stream != nil) { $0.fail(failure) }
@@ -379,8 +440,8 @@ extension GuestSession {
   }
 
   /// Remembers a stream nobody will read, until it ends.
-  private func refuse(stream: Int64, id: Int64) {
-    answerStreams[stream] = AnswerStream(call: nil, requestID: id, credit: limits.streamCredit)
+  private func refuse(stream: Int64, id: Int64, credit: Int) {
+    answerStreams[stream] = AnswerStream(call: nil, requestID: id, credit: credit)
     socket?.send { StreamSignal.stop(stream: stream).write(to: &$0) }
   }
 
@@ -388,19 +449,21 @@ extension GuestSession {
   private func finish(
     _ call: GuestCall, id: Int64, keepPlace: Bool = false, _ deliver: (GuestCall) -> Void
   ) {
-    if let stream = call.requestStream {
-      // The answer came before the end of the request's body: nobody reads the rest.
-      requestStreams[stream] = nil
-      call.requestStream = nil
-      socket?.send {
-        StreamSignal.data(stream: stream, end: true, failure: "answered").write(to: &$0)
-      }
-      if !call.isFinished { call.stopRequestBody() }
-    }
+    dropRequestBody(of: call)
     deliver(call)
     guard !keepPlace else { return }
     calls[id] = nil
     owner?.sessionFinishedCall(self)
+  }
+
+  /// The answer is whole before the request's body is: nobody reads the rest.
+  private func dropRequestBody(of call: GuestCall) {
+    guard let stream = call.requestStream else { return }
+    socket?.send {
+      StreamSignal.data(stream: stream, end: true, failure: "answered").write(to: &$0)
+    }
+    closeRequestStream(of: call)
+    if !call.isFinished { call.stopRequestBody() }
   }
 
   private static func failure(_ error: RPCError) -> HostError {
@@ -418,7 +481,11 @@ extension GuestSession {
     switch signal {
     case .data(let stream, let isEnd, let failure):
       try receiveData(stream: stream, isEnd: isEnd, failure: failure, body: body)
-    case .credit(let stream, let bytes): requestStreams[stream]?.grantRequestBody(bytes: bytes)
+    case .credit(let stream, let bytes):
+      guard let call = requestStreams[stream] else { return }
+      // More than an Int32 of credit is as good as any: a request's body is granted again before it runs out.
+      call.heldGrant = min(call.heldGrant + bytes, Int(Int32.max))
+      widenWindow(of: call)
     case .stop(let stream):
       guard let call = requestStreams[stream] else { return }
       socket?.send { StreamSignal.data(stream: stream, end: true, failure: nil).write(to: &$0) }
@@ -441,6 +508,8 @@ extension GuestSession {
       throw ProtocolViolation(.streamCredit, "stream \(stream) sent more than it was granted")
     }
     answerStreams[stream] = isEnd ? nil : entry
+    if isEnd, entry.requestID == Self.noRequest { unwantedStreams -= 1 }
+    if isEnd, let call = entry.call { dropRequestBody(of: call) }
     if let call = entry.call, !call.isFinished {
       if isEnd, failure != nil {
         call.fail(
@@ -465,9 +534,14 @@ extension GuestSession {
     }
     if let stream = request.stream {
       // No method of version 1 takes a streamed body from a guest; the stream is refused, not the guest.
-      answerStreams[stream] = AnswerStream(
-        call: nil, requestID: -1, credit: limits.streamCredit - body.readableBytes)
-      socket?.send { StreamSignal.stop(stream: stream).write(to: &$0) }
+      try checkOpening(stream, body: body)
+      guard unwantedStreams < limits.toHost else {
+        throw ProtocolViolation(
+          .streamUnknown, "more than \(limits.toHost) streams that no method takes are open")
+      }
+      unwantedStreams += 1
+      refuse(
+        stream: stream, id: Self.noRequest, credit: limits.streamCredit - body.readableBytes)
       let error = HostError(.params, "stream", "\(request.method) takes no streamed body")
       return reply(.failure(error), to: request.id)
     }
@@ -523,9 +597,10 @@ extension GuestSession {
 // MARK: Deadlines
 
 extension GuestSession {
-  /// Fails calls whose answer has not begun within `deadline`, and tells the guest to stop working on them.
+  /// Fails calls whose answer has not begun within `deadline` of the last the guest was sent of them, and tells the guest
+  /// to stop working on them.
   func expire(now: NIODeadline, deadline: TimeAmount) {
-    for (id, call) in calls where call.phase == .sent(id) && now - call.queuedAt > deadline {
+    for (id, call) in calls where call.phase == .sent(id) && now - call.waitingSince > deadline {
       if call.requestStream != nil { abortBody(of: call) }
       let seconds = deadline.nanoseconds / 1_000_000_000
       call.fail(HostError(.deadline, "", "the app did not answer within \(seconds) s"))

@@ -14,14 +14,29 @@ final class GuestSocket {
   private(set) var pendingBytes = 0
   /// When the kernel last took something while something was pending.
   private(set) var lastProgress: NIODeadline
+  /// Called after the kernel took something.
+  var onProgress: (() -> Void)?
+  private let now: @Sendable () -> NIODeadline
+  /// What the channel held when `noticeProgress` last looked.
+  private var lastBuffered = 0
 
   /// Past this a part is not copied behind the others but written by itself.
   private static let copiedBodyMax = 16_384
 
-  init(channel: any Channel, now: NIODeadline) {
+  init(
+    channel: any Channel, now: @escaping @Sendable () -> NIODeadline = { .now() }
+  ) {
     self.channel = channel
+    self.now = now
     outgoing = channel.allocator.buffer(capacity: 4_096)
-    lastProgress = now
+    lastProgress = now()
+  }
+
+  /// A large write that is taken bit by bit completes late; that bits of it went is progress as well.
+  func noticeProgress() {
+    let buffered = (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    if buffered != lastBuffered { lastProgress = now() }
+    lastBuffered = buffered
   }
 
   /// Queues one frame. `json` writes the JSON part.
@@ -30,7 +45,7 @@ final class GuestSocket {
     json(&writer)
     let bodyLength = body?.readableBytes ?? 0
     let total = UInt32(4 + writer.bytes.count + bodyLength)
-    if pendingBytes == 0 { lastProgress = .now() }
+    if pendingBytes == 0 { lastProgress = now() }
     pendingBytes += Int(total) + 4
     outgoing.writeMultipleIntegers(total, UInt32(writer.bytes.count))
     outgoing.writeBytes(writer.bytes)
@@ -69,7 +84,8 @@ final class GuestSocket {
     let promise = channel.eventLoop.makePromise(of: Void.self)
     promise.futureResult.assumeIsolated().whenComplete { _ in
       self.pendingBytes -= count
-      self.lastProgress = .now()
+      self.lastProgress = self.now()
+      self.onProgress?()
     }
     channel.write(buffer, promise: promise)
   }

@@ -4,7 +4,7 @@ import NIOCore
 
 extension GuestSpec {
   /// What running an installed app needs: its manifest, lowered by what the operator set.
-  init(_ app: InstalledApp, uid: UInt32?, isDevelopment: Bool) {
+  package init(_ app: InstalledApp, uid: UInt32?, isDevelopment: Bool) {
     let manifest = app.manifest
     let run = manifest.run
     var environment: [String: String] = [:]

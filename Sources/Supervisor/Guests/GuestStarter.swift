@@ -3,7 +3,7 @@ import GuestAPI
 import NIOCore
 
 /// Starts an app's process and hands over its end of the socket. Production: `SandboxStarter`; tests: a fake.
-protocol GuestStarter: Sendable {
+package protocol GuestStarter: Sendable {
   func start(_ guest: GuestSpec) async throws(HostError) -> StartedGuest
 }
 
@@ -55,16 +55,22 @@ package struct GuestLimits: Sendable, Equatable {
 }
 
 /// A process that has been started and its descriptors, which now belong to the receiver.
-struct StartedGuest: Sendable {
-  var process: any GuestProcess
+package struct StartedGuest: Sendable {
+  package var process: any GuestProcess
   /// The host's end of the guest's socket.
-  var socket: CInt
+  package var socket: CInt
   /// The host's end of the guest's own SQL socket, if it has one.
-  var sqlSocket: CInt?
+  package var sqlSocket: CInt?
+
+  package init(process: any GuestProcess, socket: CInt, sqlSocket: CInt? = nil) {
+    self.process = process
+    self.socket = socket
+    self.sqlSocket = sqlSocket
+  }
 }
 
 /// A running sealed process.
-protocol GuestProcess: Sendable {
+package protocol GuestProcess: Sendable {
   var pid: Int32 { get }
   func kill()
   func waitForExit() async -> GuestExit
@@ -79,6 +85,12 @@ package struct GuestExit: Sendable, Equatable {
   package var cause: Cause
   package var oomKilled = false
   package var processLimitHit = false
+
+  package init(cause: Cause, oomKilled: Bool = false, processLimitHit: Bool = false) {
+    self.cause = cause
+    self.oomKilled = oomKilled
+    self.processLimitHit = processLimitHit
+  }
 
   package var description: String {
     let base =

@@ -8,18 +8,18 @@ package enum RunnerState: String, Sendable {
 }
 
 /// A runner's state as other threads may read it.
-final class RunnerPublication: Sendable {
-  struct Snapshot: Sendable {
-    var state: RunnerState = .stopped
+package final class RunnerPublication: Sendable {
+  package struct Snapshot: Sendable {
+    package var state: RunnerState = .stopped
     /// When the state began; for `backoff`, when it ends.
-    var since: NIODeadline?
-    var pid: Int32?
-    var restarts = 0
-    var lastFailure: String?
+    package var since: NIODeadline?
+    package var pid: Int32?
+    package var restarts = 0
+    package var lastFailure: String?
   }
 
   private let snapshot = Mutex(Snapshot())
 
-  var current: Snapshot { snapshot.withLock { $0 } }
+  package var current: Snapshot { snapshot.withLock { $0 } }
   func set(_ new: Snapshot) { snapshot.withLock { $0 = new } }
 }

@@ -52,7 +52,7 @@ final class SQLWorkerLink: ChannelInboundHandler {
   }
 
   func channelActive(context: ChannelHandlerContext) {
-    let socket = GuestSocket(channel: context.channel, now: .now())
+    let socket = GuestSocket(channel: context.channel)
     self.socket = socket
     for (_, message, body) in beforeActive {
       socket.send(body: body) { Message.request(message).write(to: &$0) }
