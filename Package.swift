@@ -33,6 +33,8 @@ let leaves: [Target] = [
   .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
   .target(name: "CHostShims"),
 
+  // A mutex the sandbox lets wait.
+  .target(name: "Locks", swiftSettings: strict),
   // The wire contract: bytes in, values out, no I/O, no Foundation.
   .target(name: "GuestAPI", swiftSettings: strict),
   // One thin wrapper over the SQLite C API, for the ledger, the host store and the SQL worker.
@@ -44,7 +46,7 @@ let leaves: [Target] = [
   // bulkhead.toml as a validated value; canonical JSON
   .target(name: "Manifest", dependencies: ["GuestAPI"], swiftSettings: strict),
   // What a Swift guest links.
-  .target(name: "GuestKit", dependencies: ["GuestAPI"], swiftSettings: strict),
+  .target(name: "GuestKit", dependencies: ["GuestAPI", "Locks"], swiftSettings: strict),
 
   // The process that confines itself and becomes the guest. C, static, no dependency.
   .executableTarget(
@@ -54,7 +56,7 @@ let leaves: [Target] = [
     name: "SQLEngine", dependencies: ["GuestAPI", "SQLite", "CSQLite"], swiftSettings: strict),
   // Runs one app's SQL, sandboxed like its guest.
   .executableTarget(
-    name: "SQLWorker", dependencies: ["SQLEngine", "GuestAPI", "SQLite", "CSQLite"],
+    name: "SQLWorker", dependencies: ["SQLEngine", "Locks", "GuestAPI", "SQLite", "CSQLite"],
     swiftSettings: strict,
     linkerSettings: [.unsafeFlags(["-static-stdlib"])]),
 

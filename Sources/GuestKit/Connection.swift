@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestAPI
 import Glibc
-import Synchronization
+import Locks
 
 /// The guest's end of the socket: one thread reads, any task writes.
 final class Connection: Sendable {
@@ -18,8 +18,8 @@ final class Connection: Sendable {
 
   private let descriptor: Int32
   private let handler: Guest.Handler
-  private let state = Mutex(State())
-  private let writing = Mutex(())
+  private let state = Lock(State())
+  private let writing = Lock(())
 
   init(descriptor: Int32, handler: @escaping Guest.Handler) {
     self.descriptor = descriptor

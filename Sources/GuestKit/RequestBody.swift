@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Synchronization
+import Locks
 
 /// A request's body: an async sequence of pieces. Reading it lets the client send more.
 public final class RequestBody: AsyncSequence, Sendable {
@@ -12,12 +12,12 @@ public final class RequestBody: AsyncSequence, Sendable {
     var waiter: CheckedContinuation<Void, Never>?
   }
 
-  private let state: Mutex<State>
+  private let state: Lock<State>
   /// Tells the host how much was consumed; does nothing for a body that came whole.
   private let grant: @Sendable (Int) -> Void
 
   init(first: [UInt8], isComplete: Bool, grant: @escaping @Sendable (Int) -> Void) {
-    state = Mutex(State(pieces: first.isEmpty ? [] : [first], isComplete: isComplete))
+    state = Lock(State(pieces: first.isEmpty ? [] : [first], isComplete: isComplete))
     self.grant = grant
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Synchronization
+import Locks
 
 /// How much of a stream may still be sent. One task takes, the reading thread adds.
 final class StreamCredit: Sendable {
@@ -9,9 +9,9 @@ final class StreamCredit: Sendable {
     var waiter: CheckedContinuation<Void, Never>?
   }
 
-  private let state: Mutex<State>
+  private let state: Lock<State>
 
-  init(_ bytes: Int) { state = Mutex(State(left: bytes)) }
+  init(_ bytes: Int) { state = Lock(State(left: bytes)) }
 
   func add(_ bytes: Int) { wake { $0.left += bytes } }
   func stop() { wake { $0.isStopped = true } }

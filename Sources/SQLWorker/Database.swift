@@ -2,6 +2,7 @@
 import GuestAPI
 import SQLEngine
 import SQLite
+import Locks
 import Synchronization
 
 /// One database: a lane that writes and a pool of connections that read beside it.
@@ -21,7 +22,7 @@ final class Database: @unchecked Sendable {
   private var isClosing = false
 
   /// Statements known to write: they need not be tried on a reader first.
-  private let writes = Mutex<Set<String>>([])
+  private let writes = Lock<Set<String>>([])
   private let isDamagedFlag = Atomic<Bool>(false)
   private let pagesMax = Atomic<Int>(0)
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestAPI
 import SQLEngine
-import Synchronization
+import Locks
 
 /// The app's databases: those its manifest declares, and those it made.
 final class Databases: Sendable {
   private let plan: SQLPlan
   private let quota: StorageQuota
-  private let known = Mutex<[String: Database]>([:])
+  private let known = Lock<[String: Database]>([:])
 
   init(plan: SQLPlan, quota: StorageQuota) {
     self.plan = plan

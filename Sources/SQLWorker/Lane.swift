@@ -206,9 +206,17 @@ extension Lane {
 extension Lane {
   private func perform(_ jobs: [Job], on thread: ServingThread) {
     if !connection.isInTransaction { before(connection) }
-    defer { if !isClosedNow, !connection.isInTransaction { after(connection) } }
     if jobs.count > 1, performTogether(jobs, on: thread) { return }
-    for job in jobs { finish(job, outcome(of: job, on: thread), on: thread) }
+    for job in jobs {
+      let outcome = outcome(of: job, on: thread)
+      settle()
+      finish(job, outcome, on: thread)
+    }
+  }
+
+  /// Before the answer goes out: whoever has it must find the figures as it left them.
+  private func settle() {
+    if !isClosedNow, !connection.isInTransaction { after(connection) }
   }
 
   private var isClosedNow: Bool { monitor.locked { isClosed } }
@@ -256,6 +264,7 @@ extension Lane {
       if connection.isInTransaction { _ = try? connection.own("ROLLBACK") }
       return false
     }
+    settle()
     for (job, outcome) in zip(jobs, outcomes) { finish(job, outcome, on: thread) }
     return true
   }

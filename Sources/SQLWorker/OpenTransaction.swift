@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestAPI
 import SQLEngine
+import Locks
 import Synchronization
 
 /// An interactive transaction: a lane kept for one caller until commit, rollback or its deadline.
@@ -53,7 +54,7 @@ final class TransactionRegistry: Sendable {
     var reserved = 0
     var next: Int64 = 1
   }
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   /// The next id, if one more may be open. Each reservation ends in `insert` or `release`.
   func reserve(max: Int) -> Int64? {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestAPI
 import SQLEngine
-import Synchronization
+import Locks
 
 /// The rest of one answer, sent as the receiver grants credit.
 final class OutgoingStream: @unchecked Sendable {
@@ -66,7 +66,7 @@ final class OutgoingStreams: Sendable {
     var streams: [Int64: OutgoingStream] = [:]
     var next: Int64 = 1
   }
-  private let state = Mutex(State())
+  private let state = Lock(State())
 
   /// Nil if `max` are open.
   func open(on channel: Channel, credit: Int, max: Int) -> OutgoingStream? {

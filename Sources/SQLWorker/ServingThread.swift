@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestAPI
 import SQLEngine
+import Locks
 import Synchronization
 
 /// A thread that carries out requests, and what the watchdog may know of it.
@@ -24,7 +25,7 @@ final class ServingThread: StatementBudget, @unchecked Sendable {
   let channel: Channel?
   private let worker: Worker
   private let lead = Atomic<UInt8>(Lead.none)
-  let running = Mutex<Running?>(nil)
+  let running = Lock<Running?>(nil)
 
   // SAFETY: the three below are touched by the thread itself only.
   private var started: UInt64 = 0
@@ -117,7 +118,7 @@ final class ServingThread: StatementBudget, @unchecked Sendable {
 
 /// All threads that may be running something.
 final class ThreadRegistry: Sendable {
-  private let threads = Mutex<[ObjectIdentifier: ServingThread]>([:])
+  private let threads = Lock<[ObjectIdentifier: ServingThread]>([:])
 
   func insert(_ thread: ServingThread) {
     threads.withLock { $0[ObjectIdentifier(thread)] = thread }

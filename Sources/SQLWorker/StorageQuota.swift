@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import Synchronization
+import Locks
 
 /// Divides the app's storage among its databases: each may have what the others leave.
 final class StorageQuota: Sendable {
@@ -7,10 +7,10 @@ final class StorageQuota: Sendable {
     var total: Int64
     var used: [String: Int64] = [:]
   }
-  private let state: Mutex<State>
+  private let state: Lock<State>
 
   /// `total` in bytes; 0 is without bound.
-  init(total: Int64) { state = Mutex(State(total: total)) }
+  init(total: Int64) { state = Lock(State(total: total)) }
 
   /// The host says how much there is now, as other kinds of storage come and go.
   func set(total: Int64) { state.withLock { $0.total = total } }

@@ -2,6 +2,7 @@
 import CSQLite
 import Glibc
 import GuestAPI
+import Locks
 import SQLEngine
 import Synchronization
 

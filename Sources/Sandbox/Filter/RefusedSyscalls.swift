@@ -119,6 +119,13 @@ enum RefusedSyscalls {
 
   /// What the native profile turns from refused into allowed.
   static let native: [SyscallRule] = [
-    .allow("sendfile", "Foundation's copyItem fails with any errno instead of copying itself")
+    .allow("sendfile", "Foundation's copyItem fails with any errno instead of copying itself"),
+    // FUTEX_LOCK_PI, UNLOCK_PI, TRYLOCK_PI and LOCK_PI2; the requeueing pair (11, 12), the way into
+    // CVE-2026-43499, stays refused. See docs/decisions/0004-priority-inheritance.md.
+    .allow(
+      "futex",
+      when: .argument(1, isOneOf: [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 13], ignoring: 128 | 256),
+      otherwise: ENOSYS,
+      "Swift's Mutex and libdispatch wait with priority inheritance and end the process without it"),
   ]
 }
