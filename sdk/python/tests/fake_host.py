@@ -12,6 +12,7 @@ import os
 import queue
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import threading
@@ -211,7 +212,13 @@ class FakeHost:
                         **more}, body)
         return answer
 
-    def _upload(self, name: int, pieces) -> None:
+    def _upload(self, name: int, pieces, wire=None) -> None:
+        try:
+            self._send_pieces(name, pieces, wire or self.wire)
+        except OSError:
+            pass
+
+    def _send_pieces(self, name: int, pieces, wire: Wire) -> None:
         for piece in pieces:
             while piece:
                 with self.condition:
@@ -221,11 +228,12 @@ class FakeHost:
                         break
                     count = min(len(piece), self.credits[name], 65_536)
                     self.credits[name] -= count
-                self.notify("$/data", {"stream": name, "end": False}, piece[:count])
+                wire.send({"jsonrpc": "2.0", "method": "$/data",
+                           "params": {"stream": name, "end": False}}, piece[:count])
                 piece = piece[count:]
             if name in self.stops:
                 break
-        self.notify("$/data", {"stream": name, "end": True})
+        wire.send({"jsonrpc": "2.0", "method": "$/data", "params": {"stream": name, "end": True}})
 
     def _read_errors(self) -> None:
         for line in self.process.stderr:
@@ -316,7 +324,10 @@ class FakeHost:
                 taken = wire.read()
                 if taken is None:
                     return
-                self._serve(wire, *taken)
+                if "id" in taken[0]:
+                    self._serve(wire, *taken)
+                else:
+                    self._notified(taken[0]["method"], taken[0]["params"], taken[1])
         except (OSError, ValueError):
             return
 
@@ -344,19 +355,36 @@ class FakeHost:
             reply["error"] = {"code": -32010, "message": str(error), "data": {
                 "code": "sql.error", "retryable": False,
                 "extended": getattr(error, "sqlite_errorcode", 1), "offset": 0}}
+        except TooLarge as error:
+            reply["error"] = {"code": -32010, "message": str(error),
+                              "data": {"code": "sql.too_large", "retryable": False}}
+        except NotOpen as error:
+            reply["error"] = {"code": -32002, "message": str(error),
+                              "data": {"code": "not_found.transaction", "retryable": False}}
         try:
-            wire.send(reply, out)
+            self._reply(wire, reply, out)
         except OSError:
             pass
 
+    def _reply(self, wire: Wire, reply: dict, out: bytes) -> None:
+        if len(out) <= CREDIT:
+            wire.send(reply, out)
+            return
+        name, self.stream = self.stream, self.stream + 1
+        with self.condition:
+            self.credits[name] = 0
+        wire.send({**reply, "stream": name}, out[:CREDIT])
+        threading.Thread(target=self._upload, args=(name, [out[CREDIT:]], wire),
+                         daemon=True).start()
+
 
 class FakeSQL:
-    """The ``sql.*`` methods on the sqlite3 module."""
+    """The ``sql.*`` methods on the sqlite3 module, and ``columns/1`` written a second time."""
 
     def __init__(self, path: str) -> None:
-        self.lock = threading.Lock()
-        self.path = path
+        self.lock = threading.RLock()
         self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self.open = 0
 
     def answer(self, name: str, params: dict, body: bytes):
         with self.lock:
@@ -364,10 +392,17 @@ class FakeSQL:
 
     def query(self, params: dict, body: bytes):
         cursor = self.db.execute(params["sql"], self._in(params.get("params", []), body))
-        out: list[bytes] = []
-        rows = [[self._out(value, out) for value in row] for row in cursor.fetchall()]
         columns = [column[0] for column in cursor.description or ()]
-        return {"columns": columns, "rows": rows}, b"".join(out)
+        rows = cursor.fetchall()
+        if params.get("stream"):
+            return {"columns": columns, "encoding": "columns/1"}, pack_rows(rows) if rows else b""
+        out: list[bytes] = []
+        exact = params.get("safeIntegers", False)
+        result = {"columns": columns,
+                  "rows": [[self._out(value, out, exact) for value in row] for row in rows]}
+        if len(json.dumps(result)) > 262_144:
+            raise TooLarge("the result does not fit one frame")
+        return result, b"".join(out)
 
     def execute(self, params: dict, body: bytes):
         before = self.db.total_changes
@@ -376,14 +411,46 @@ class FakeSQL:
                 "lastInsertRowId": cursor.lastrowid or 0}, b""
 
     def batch(self, params: dict, body: bytes):
-        self.db.execute("BEGIN")
+        nested = self.db.in_transaction
+        self.db.execute("SAVEPOINT batch" if nested else "BEGIN")
         try:
-            results = [self.execute(one, body)[0] for one in params["statements"]]
-            self.db.execute("COMMIT")
+            results = [self._entry(one, body) for one in params["statements"]]
         except sqlite3.Error:
-            self.db.execute("ROLLBACK")
+            self.db.execute("ROLLBACK TO batch" if nested else "ROLLBACK")
             raise
+        self.db.execute("RELEASE batch" if nested else "COMMIT")
         return {"results": results}, b""
+
+    def _entry(self, one: dict, body: bytes):
+        if "rows" not in one:
+            if one["sql"].lstrip().upper().startswith("SELECT") or "RETURNING" in one["sql"]:
+                return self.query(one, body)[0]
+            return self.execute(one, body)[0]
+        start, length = one["rows"]["body"]
+        changes, last = 0, 0
+        for row in unpack_rows(body[start : start + length]):
+            result = self.execute({"sql": one["sql"], "params": row}, b"")[0]
+            changes, last = changes + result["changes"], result["lastInsertRowId"]
+        return {"changes": changes, "lastInsertRowId": last}
+
+    def begin(self, params: dict, body: bytes):
+        self.db.execute("BEGIN")
+        self.open += 1
+        return {"transaction": self.open}, b""
+
+    def commit(self, params: dict, body: bytes):
+        self._known(params)
+        self.db.execute("COMMIT")
+        return {}, b""
+
+    def rollback(self, params: dict, body: bytes):
+        self._known(params)
+        self.db.execute("ROLLBACK")
+        return {}, b""
+
+    def _known(self, params: dict) -> None:
+        if params["transaction"] != self.open or not self.db.in_transaction:
+            raise NotOpen("the transaction is not open")
 
     def _in(self, params, body: bytes):
         if isinstance(params, dict):
@@ -393,16 +460,82 @@ class FakeSQL:
     def _value(self, value, body: bytes):
         if not isinstance(value, dict):
             return value
-        if "real" in value:
-            return float(value["real"])
-        start, length = value["blob"]
-        return body[start : start + length]
+        (tag, where), = value.items()
+        if tag == "real":
+            return float(where)
+        if tag == "int":
+            return int(where)
+        data = body[where[0] : where[0] + where[1]]
+        return data.decode() if tag == "text" else data
 
-    def _out(self, value, out: list):
+    def _out(self, value, out: list, exact: bool):
         if isinstance(value, bytes):
             start = sum(map(len, out))
             out.append(value)
             return {"blob": [start, len(value)]}
+        if isinstance(value, str) and len(value) > 16_384:
+            start = sum(map(len, out))
+            out.append(value.encode())
+            return {"text": [start, len(out[-1])]}
         if isinstance(value, float) and value in (float("inf"), float("-inf")):
             return {"real": "inf" if value > 0 else "-inf"}
+        if exact and isinstance(value, int) and abs(value) > 2**53 - 1:
+            return {"int": str(value)}
         return value
+
+
+class TooLarge(Exception):
+    pass
+
+
+class NotOpen(Exception):
+    pass
+
+
+KINDS = [type(None), int, float, str, bytes]
+
+
+def pack_rows(rows: list) -> bytes:
+    columns = [pack_column(list(column)) for column in zip(*rows)]
+    body = b"".join(columns)
+    return struct.pack("<III", 8 + len(body), len(rows), len(rows[0])) + body
+
+
+def pack_column(values: list) -> bytes:
+    kinds = [KINDS.index(type(value)) for value in values]
+    start = bytes([kinds[0]]) if len(set(kinds)) == 1 else bytes([5, *kinds])
+    long = [value.encode() if isinstance(value, str) else value
+            for value in values if isinstance(value, (str, bytes))]
+    return start + b"".join(struct.pack("<q", v) for v in values if type(v) is int) \
+        + b"".join(struct.pack("<d", v) for v in values if type(v) is float) \
+        + b"".join(struct.pack("<I", len(v)) for v in long) + b"".join(long)
+
+
+def unpack_rows(data: bytes) -> list:
+    length, rows, columns = struct.unpack_from("<III", data)
+    at = 12
+    out = []
+    for _ in range(columns):
+        kind = data[at]
+        at += 1
+        kinds = [kind] * rows
+        if kind == 5:
+            kinds = list(data[at : at + rows])
+            at += rows
+        values = [None] * rows
+        for wanted, form in ((1, "<q"), (2, "<d")):
+            for row in range(rows):
+                if kinds[row] == wanted:
+                    values[row] = struct.unpack_from(form, data, at)[0]
+                    at += 8
+        long = [row for row in range(rows) if kinds[row] in (3, 4)]
+        lengths = struct.unpack_from(f"<{len(long)}I", data, at)
+        at += 4 * len(long)
+        for row, size in zip(long, lengths):
+            piece = data[at : at + size]
+            values[row] = piece.decode() if kinds[row] == 3 else piece
+            at += size
+        out.append(values)
+    if at != length + 4:
+        raise ValueError("a chunk of another length than it says")
+    return [list(row) for row in zip(*out)]
