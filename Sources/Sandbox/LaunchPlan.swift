@@ -84,9 +84,11 @@ extension Limits {
       ResourceLimit(resource: UInt32(__RLIMIT_RTPRIO.rawValue), bound: 0),
     ]
     // Counted per user namespace, so another app of the same host uid does not use it up. One
-    // more, for pid 1.
+    // more, for pid 1. Beside a cgroup it is only a second net: the cgroup's refusals are counted.
+    let forks = UInt64(processes) + 1
     limits.append(
-      ResourceLimit(resource: UInt32(__RLIMIT_NPROC.rawValue), bound: UInt64(processes) + 1))
+      ResourceLimit(
+        resource: UInt32(__RLIMIT_NPROC.rawValue), bound: hasCgroup ? forks * 2 + 16 : forks))
     // Without a cgroup this is all that bounds memory, and only for each process alone.
     if !hasCgroup {
       limits.append(ResourceLimit(resource: UInt32(RLIMIT_DATA.rawValue), bound: memoryBytes))

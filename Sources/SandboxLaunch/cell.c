@@ -228,12 +228,19 @@ static void lock_init(void) {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
       ALLOW(SYS_wait4), ALLOW(SYS_kill), ALLOW(SYS_sendto), ALLOW(SYS_exit_group),
-      ALLOW(SYS_getrusage),      ALLOW(SYS_restart_syscall),
+      ALLOW(SYS_getrusage), ALLOW(SYS_rt_sigreturn),      ALLOW(SYS_restart_syscall),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
   };
 #undef ALLOW
   struct sock_fprog filter = {sizeof program / sizeof program[0], program};
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0) fail(BH_STEP_LOCK_INIT);
+}
+
+/// The monitor's order to end. A sender outside has no pid here; from inside it means nothing.
+static void end_all(int signal_number, siginfo_t *info, void *context) {
+  (void)signal_number;
+  (void)context;
+  if (info->si_pid == 0) kill(-1, SIGKILL);
 }
 
 static _Noreturn void reap_until(pid_t guest) {
@@ -299,6 +306,11 @@ _Noreturn void run_cell(const struct plan *plan, int go, int cell, int trees[BH_
   if (guest == 0) run_guest(&start_plan, descriptors, count);
   for (size_t index = 0; index < count; index++) close(descriptors[index]);
   send_report((struct bh_report){.kind = BH_REPORT_STARTED});
+  struct sigaction ending = {.sa_sigaction = end_all, .sa_flags = SA_SIGINFO};
+  sigset_t none;
+  sigemptyset(&none);
+  if (sigaction(SIGTERM, &ending, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+    fail(BH_STEP_LOCK_INIT);
   lock_init();
   reap_until(guest);
 }

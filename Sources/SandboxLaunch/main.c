@@ -153,12 +153,14 @@ static pid_t clone_cell(const char *cgroup, int *pidfd) {
 
 /// Waits for the end of the cell, of the host, or for an order; returns when pid 1 is reaped.
 static void watch(pid_t pid, int pidfd, const sigset_t *open_mask) {
-  int orphaned = 0;
+  int orphaned = 0, ending = 0;
   for (;;) {
     struct pollfd events[2] = {{pidfd, POLLIN, 0}, {orphaned ? -1 : BH_CONTROL_FD, POLLIN, 0}};
-    int ready = ppoll(events, 2, NULL, open_mask);
+    struct timespec patience = {0, 500000000};
+    int ready = ppoll(events, 2, ending ? &patience : NULL, open_mask);
     if (ready < 0 && errno != EINTR) break;
     if (ready >= 0 && events[0].revents) break;
+    if (ready == 0) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
     int gone = host_is_gone();
     if (ready > 0 && events[1].revents) {
       char order = 0;
@@ -166,6 +168,10 @@ static void watch(pid_t pid, int pidfd, const sigset_t *open_mask) {
       gone |= received == 0 || (received < 0 && errno != EAGAIN && errno != EINTR);
       if (received == 1 && order == BH_ORDER_KILL)
         syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+      if (received == 1 && order == BH_ORDER_END) {
+        ending = 1;
+        syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);
+      }
     }
     if (gone && !orphaned) {
       orphaned = 1;

@@ -31,6 +31,7 @@ enum Fixture {
   static func launcher() async throws -> Launcher { try await shared.value }
 
   static let isRoot = geteuid() == 0
+  static let hasCgroups = cgroups.source != .proc
   private static let counter = Atomic<Int>(0)
 
   static func policy(_ arguments: String..., app: String = "test") -> SandboxPolicy {
@@ -53,11 +54,12 @@ enum Fixture {
 
   /// Runs to the end and collects what it wrote. LIMIT: 4 MiB of each stream.
   static func run(
-    _ policy: SandboxPolicy, extra: [LaunchDescriptors.Passed] = []
+    _ policy: SandboxPolicy, extra: [LaunchDescriptors.Passed] = [], with given: Launcher? = nil
   ) async throws -> Output {
     let output = try TextPipe()
     let errors = try TextPipe()
-    let process = try await launcher().launch(
+    let shared = try await launcher()
+    let process = try await (given ?? shared).launch(
       policy, LaunchDescriptors(stdout: output.writeEnd, stderr: errors.writeEnd, extra: extra))
     output.closeWriteEnd()
     errors.closeWriteEnd()

@@ -2,7 +2,7 @@
 // What the host and the launcher say to each other. Both are built from this file, so they agree.
 //
 // The host holds two SOCK_SEQPACKET sockets per cell:
-//   control  host → monitor: one CELL plan, then BH_ORDER_KILL; monitor → host: bh_report
+//   control  host → monitor: one CELL plan, then BH_ORDER_*; monitor → host: bh_report
 //   cell     host → pid 1:   one START plan with descriptors;   pid 1, guest → host: bh_report
 // A plan is a sequence of records, each `u32 type, u32 length, payload padded to 8 bytes`, in the
 // order in which the launcher acts on them. Numbers are little-endian; strings end in NUL.
@@ -142,4 +142,8 @@ struct bh_report {
   uint64_t user_microseconds, system_microseconds, peak_bytes;
 };
 
-#define BH_ORDER_KILL 'K'
+/// Kills pid 1 and with it the cell.
+#define BH_ORDER_KILL 75
+/// Lets pid 1 kill and reap everything, so that their CPU time is known; kills it if that takes
+/// longer than half a second.
+#define BH_ORDER_END 69

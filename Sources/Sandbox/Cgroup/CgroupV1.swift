@@ -111,6 +111,10 @@ public final class CgroupV1: CgroupHierarchy {
     return usage
   }
 
+  public func processLimitHits(app: String) -> UInt64 {
+    directory("pids", app).fields("pids.events")["max"] ?? 0
+  }
+
   public func kill(app: String, instance: String) -> Bool {
     unified?.child("app-" + app).child("run-" + instance).setIfPresent("cgroup.kill", "1") ?? false
   }

@@ -77,6 +77,10 @@ public final class CgroupV2: CgroupHierarchy {
     return usage
   }
 
+  public func processLimitHits(app: String) -> UInt64 {
+    directory(app).fields("pids.events")["max"] ?? 0
+  }
+
   public func kill(app: String, instance: String) -> Bool {
     leaf(app, instance).setIfPresent("cgroup.kill", "1")
   }

@@ -32,6 +32,8 @@ final class Cell: Sendable {
   }
 
   let context: Context
+  /// Of the app, when this cell was made: what comes on top happened in its time.
+  private let earlierLimitHits: UInt64
   private let reactor: Reactor
   private let state: Mutex<State>
   let blockedCalls: AsyncStream<BlockedCall>
@@ -44,6 +46,7 @@ final class Cell: Sendable {
   ) throws(SandboxError) {
     self.context = context
     self.reactor = reactor
+    earlierLimitHits = context.cgroups.processLimitHits(app: context.appID)
     reportsBlockedCalls = Mutex(nil)
     (blockedCalls, blockedSink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
     var control: [Int32] = [-1, -1]
@@ -97,7 +100,9 @@ final class Cell: Sendable {
     _ = context.cgroups.kill(app: context.appID, instance: context.instance)
     let monitor = state.withLock { state -> pid_t in
       guard state.control >= 0 else { return 0 }
-      var order = UInt8(ascii: "K")
+      // Without a cgroup only pid 1 can say what its descendants used: it ends them itself.
+      let isGentle = context.cgroups.source == .proc && state.lifecycle.phase == .running
+      var order = UInt8(isGentle ? BH_ORDER_END : BH_ORDER_KILL)
       _ = bh_send(state.control, &order, 1, nil, 0)
       return state.monitor
     }
@@ -294,6 +299,8 @@ final class Cell: Sendable {
       usage.memoryPeakBytes = report.peakBytes
     }
     usage.processes = 0
+    let limitHits = context.cgroups.processLimitHits(app: context.appID)
+    usage.processLimitHits = limitHits - min(limitHits, earlierLimitHits)
     let exit = ExitReport(
       outcome: ExitReport.Outcome(status: lifecycle.status ?? SIGKILL),
       outOfMemory: usage.outOfMemoryKills > 0, processLimitHit: usage.processLimitHits > 0,

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Sandbox
+import Testing
+
+@Suite("figures")
+struct UsageTests {
+  @Test("processor time is what the kernel counted")
+  func processorTime() async throws {
+    let output = try await Fixture.run(Attacker.policy("show", "burn", "400"))
+    let used = output.exit.usage.cpuMicroseconds
+    // The guest stops at 400 ms of its own clock; starting and ending it come on top.
+    #expect(used >= 396_000)
+    #expect(used <= 600_000)
+  }
+
+  @Test("can be read while it runs, and remain after the end")
+  func live() async throws {
+    let policy = Fixture.policy("/bin/sh", "-c", "while :; do :; done", app: "live")
+    let process = try await Fixture.launcher().launch(policy)
+    try await settle { try process.usage().cpuMicroseconds > 50_000 }
+    let usage = try process.usage()
+    #expect(usage.processes >= 1)
+    #expect(usage.memoryBytes > 100_000)
+    process.kill()
+    let exit = await process.waitForExit()
+    #expect(exit.usage.cpuMicroseconds >= usage.cpuMicroseconds)
+    #expect(try process.usage() == exit.usage)
+  }
+
+  @Test("of an app are those of its processes together", .enabled(if: Fixture.hasCgroups))
+  func app() async throws {
+    let launcher = try await Fixture.launcher()
+    var policies: [SandboxPolicy] = []
+    for _ in 0..<2 {
+      var policy = Attacker.policy("show", "burn", "200")
+      policy.appID = "together"
+      policies.append(policy)
+    }
+    var each: UInt64 = 0
+    for policy in policies { each += try await Fixture.run(policy).exit.usage.cpuMicroseconds }
+    let all = try #require(launcher.usage(ofApp: "together"))
+    #expect(all.cpuMicroseconds >= each)
+    #expect(all.cpuMicroseconds <= each + 100_000)
+  }
+
+  @Test("without a cgroup come from /proc and wait4, and say so")
+  func withoutCgroups() async throws {
+    let launcher = try Launcher(
+      launcherPath: Fixture.launcherPath, cgroups: NoCgroups(),
+      facts: await Fixture.hostFacts(), name: "tests-\(getpid())")
+    let process = try await launcher.launch(
+      Fixture.policy("/bin/sh", "-c", "while :; do :; done", app: "bare"))
+    try await settle { try process.usage().cpuMicroseconds > 50_000 }
+    #expect(try process.usage().source == .proc)
+    #expect(try process.usage().memoryBytes > 100_000)
+    process.kill()
+    let exit = await process.waitForExit()
+    #expect(exit.usage.source == .proc)
+    #expect(exit.usage.cpuMicroseconds > 50_000)
+  }
+}
