@@ -300,7 +300,9 @@ final class Cell: Sendable {
     }
     usage.processes = 0
     let limitHits = context.cgroups.processLimitHits(app: context.appID)
-    usage.processLimitHits = limitHits - min(limitHits, earlierLimitHits)
+    // v1 counts where the fork was tried, v2 where the bound is.
+    usage.processLimitHits = max(
+      usage.processLimitHits, limitHits - min(limitHits, earlierLimitHits))
     let exit = ExitReport(
       outcome: ExitReport.Outcome(status: lifecycle.status ?? SIGKILL),
       outOfMemory: usage.outOfMemoryKills > 0, processLimitHit: usage.processLimitHits > 0,
