@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// JSON with keys in the order they are given. Numbers are whole; decimals travel as strings, since
+/// most readers would round them.
+package indirect enum JSONText {
+  case null
+  case bool(Bool)
+  case integer(Int64)
+  case string(String)
+  case array([JSONText])
+  case object([(String, JSONText)])
+
+  package func text() -> String {
+    var out = ""
+    write(&out, indent: 0)
+    return out + "\n"
+  }
+
+  private func write(_ out: inout String, indent: Int) {
+    let inner = String(repeating: "  ", count: indent + 1)
+    let outer = String(repeating: "  ", count: indent)
+    switch self {
+    case .null: out += "null"
+    case .bool(let value): out += value ? "true" : "false"
+    case .integer(let value): out += String(value)
+    case .string(let value): out += Self.quoted(value)
+    case .array(let items):
+      guard !items.isEmpty else {
+        out += "[]"
+        return
+      }
+      out += "[\n"
+      for (index, item) in items.enumerated() {
+        out += inner
+        item.write(&out, indent: indent + 1)
+        out += index + 1 < items.count ? ",\n" : "\n"
+      }
+      out += outer + "]"
+    case .object(let fields):
+      // Objects without nesting stay on one line: a row is a line.
+      let isFlat = !fields.contains { $0.1.isContainer }
+      out += isFlat ? "{" : "{\n"
+      for (index, field) in fields.enumerated() {
+        out += (isFlat ? "" : inner) + Self.quoted(field.0) + ": "
+        field.1.write(&out, indent: indent + 1)
+        out += index + 1 < fields.count ? (isFlat ? ", " : ",\n") : (isFlat ? "" : "\n")
+      }
+      out += isFlat ? "}" : outer + "}"
+    }
+  }
+
+  private var isContainer: Bool {
+    switch self {
+    case .array(let items): !items.isEmpty
+    case .object: true
+    default: false
+    }
+  }
+
+  /// RFC 8259 §7; everything below U+0020 is escaped.
+  static func quoted(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\r": out += "\\r"
+      case "\t": out += "\\t"
+      case let other where other.value < 0x20:
+        let hex = String(other.value, radix: 16)
+        out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out + "\""
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Report {
+  /// The report as one JSON object. Quantities are whole numbers of the unit named beside them, money
+  /// is decimal text; times are RFC 3339 in UTC. Keys never change.
+  public func json() -> String { jsonValue.text() }
+
+  package var jsonValue: JSONText {
+    var fields: [(String, JSONText)] = [
+      ("kind", .string(kind.rawValue)),
+      ("by", .array(by.map { .string($0.rawValue) })),
+      ("since", .string(since.rfc3339)), ("until", .string(until.rfc3339)),
+      ("generatedAt", .string(generatedAt.rfc3339)),
+      ("measuredUntil", .string(measuredUntil.rfc3339)),
+      ("rows", .array(rows.map(json))),
+      (
+        "totals",
+        .array(
+          totals.map { total in
+            .object([
+              (kind == .usage ? "meter" : "sku", .string(total.item)),
+              ("title", .string(total.title)), ("quantity", .integer(total.quantity)),
+              ("unit", .string(total.unit.rawValue)),
+            ])
+          })
+      ),
+    ]
+    if kind == .cost {
+      fields.append(
+        (
+          "money",
+          .array(
+            money.sorted { $0.key < $1.key }.map {
+              .object([
+                ("currency", .string($0.key)),
+                ("cost", .string(Decimal6(millionths: $0.value).text())),
+              ])
+            })
+        ))
+    }
+    fields += [
+      (
+        "sources",
+        .array(
+          sources.sorted { $0.key < $1.key }.map { app, found in
+            .object([
+              ("app", .string(app)),
+              ("source", .string(found.map(\.rawValue).joined(separator: "+"))),
+            ])
+          })
+      ),
+      (
+        "gaps",
+        .array(
+          gaps.map { gap in
+            .object([
+              ("start", .string(gap.start.rfc3339)), ("end", .string(gap.end.rfc3339)),
+              ("reason", .string(gap.reason.rawValue)),
+            ])
+          })
+      ), ("notes", .array(notes.map(JSONText.string))),
+    ]
+    return .object(fields)
+  }
+
+  private func json(_ row: Row) -> JSONText {
+    var fields: [(String, JSONText)] = []
+    if let app = row.app { fields.append(("app", .string(app))) }
+    fields += [("start", .string(row.start.rfc3339)), ("end", .string(row.end.rfc3339))]
+    fields.append((kind == .usage ? "meter" : "sku", .string(row.item)))
+    if let label = row.label { fields.append(("label", .string(label))) }
+    fields += [("quantity", .integer(row.quantity)), ("unit", .string(row.unit.rawValue))]
+    if let charge = row.charge {
+      fields += [
+        ("cost", .string(Decimal6(millionths: charge.micros).text())),
+        ("currency", .string(charge.currency)), ("priceVersion", .integer(Int64(charge.version))),
+      ]
+    }
+    return .object(fields)
+  }
+}
+
+extension AppUsage {
+  /// What an app used, as JSON for the admin API and for a guest.
+  package var jsonValue: JSONText {
+    .object([
+      ("app", .string(app)), ("since", .string(since.rfc3339)), ("until", .string(until.rfc3339)),
+      (
+        "quantities",
+        .array(
+          quantities.map { quantity in
+            .object([
+              ("meter", .string(quantity.meter)), ("label", .string(quantity.label)),
+              ("source", .string(quantity.source.rawValue)),
+              ("quantity", .integer(quantity.quantity)), ("unit", .string(quantity.unit.rawValue)),
+            ])
+          })
+      ),
+      (
+        "held",
+        .array(
+          held.map { held in
+            .object([
+              ("meter", .string(held.meter)), ("label", .string(held.label)),
+              ("bytes", .integer(held.bytes)),
+            ])
+          })
+      ),
+    ])
+  }
+
+  public func json() -> String { jsonValue.text() }
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Groups sums of series into a report. Pure.
+struct ReportBuilder {
+  let query: ReportQuery
+  let plan: QueryPlan
+  let bucket: Bucket
+  /// Before this, hours are kept as days only.
+  let hoursFrom: WallTime
+  let definitions: [String: MeterDefinition]
+  let prices: PriceBook
+  let now: WallTime
+
+  private struct Group: Hashable {
+    var app: String?
+    var start: WallTime?
+    var item: String
+    var label: String?
+    var currency: String?
+    var version: UInt32 = 0
+  }
+
+  func build(
+    _ totals: [SeriesTotal], measuredUntil: WallTime, gaps: [MeterGap]
+  ) -> Report {
+    var notes = boundNotes
+    let rows =
+      query.kind == .usage ? usageRows(totals) : costRows(totals, notes: &notes)
+    return Report(
+      kind: query.kind, by: query.by, since: plan.since, until: plan.until, generatedAt: now,
+      measuredUntil: measuredUntil, rows: rows, totals: sums(rows),
+      money: rows.reduce(into: [:]) { sums, row in
+        if let charge = row.charge { sums[charge.currency, default: 0] += charge.micros }
+      }, timeline: timeline(totals), sources: sources(totals), gaps: gaps, notes: notes,
+      prices: prices)
+  }
+
+  private var boundNotes: [String] {
+    var notes: [String] = []
+    if plan.since != query.since.floored(toSeconds: 60) {
+      notes.append(
+        "begins at \(plan.since.rfc3339), not \(query.since.rfc3339): "
+          + "only whole buckets are kept for that time")
+    }
+    if plan.until != query.until.ceiled(toSeconds: 60) {
+      notes.append(
+        "ends at \(plan.until.rfc3339), not \(query.until.rfc3339): "
+          + "only whole buckets are kept for that time")
+    }
+    if query.by.contains(.hour), plan.since < hoursFrom {
+      notes.append("before \(hoursFrom.rfc3339) rows are days: hours are not kept that long")
+    }
+    return notes
+  }
+
+  // MARK: - Rows
+
+  private func group(_ total: SeriesTotal, item: String, label: String) -> Group {
+    var group = Group(item: item)
+    if query.by.contains(.app) { group.app = total.key.app }
+    if query.by.contains(.destination) { group.label = label }
+    if let start = total.bucket {
+      if query.by.contains(.hour) {
+        group.start = start
+      } else if query.by.contains(.day) {
+        group.start = start.floored(toSeconds: 86_400)
+      }
+    }
+    return group
+  }
+
+  private func usageRows(_ totals: [SeriesTotal]) -> [Report.Row] {
+    var sums: [Group: Int64] = [:]
+    for total in totals where Pricing.sku(ofMeter: total.key.meter) == nil {
+      let group = group(total, item: total.key.meter, label: total.key.label)
+      let old = sums[group] ?? 0
+      sums[group] =
+        definitions[total.key.meter]?.kind == .peak
+        ? max(old, total.quantity) : Int64(clamping: Int128(old) + Int128(total.quantity))
+    }
+    return sorted(
+      sums.map { group, quantity in
+        row(group, quantity, of: group.item, charge: nil)
+      })
+  }
+
+  /// Charges with the quantities they are for. Quantities are matched to price versions by day:
+  /// versions begin at midnight.
+  private func costRows(_ totals: [SeriesTotal], notes: inout [String]) -> [Report.Row] {
+    var charged: [Group: Int64] = [:]
+    for total in totals {
+      guard let sku = Pricing.sku(ofMeter: total.key.meter),
+        let cited = Pricing.citation(total.key.label)
+      else { continue }
+      var group = exact(total, sku: sku)
+      group.currency = cited.currency
+      group.version = cited.version
+      charged[group, default: 0] += total.quantity
+    }
+    var used: [Group: [String: Int64]] = [:]
+    var unpriced: [String: Int64] = [:]
+    for total in totals where Pricing.sku(ofMeter: total.key.meter) == nil {
+      guard let start = total.bucket, let definition = definitions[total.key.meter],
+        definition.kind == .counter
+      else { continue }
+      guard let version = prices.version(at: start), let price = version.price(of: definition.name)
+      else {
+        if definition.ledger != nil { unpriced[definition.name, default: 0] += total.quantity }
+        continue
+      }
+      var group = exact(total, sku: price.sku)
+      group.currency = version.currency
+      group.version = version.number
+      used[group, default: [:]][total.key.label, default: 0] += total.quantity
+    }
+    for (meter, quantity) in unpriced.sorted(by: { $0.key < $1.key }) where quantity > 0 {
+      let text = QuantityText.text(quantity, definitions[meter]?.unit ?? .count)
+      notes.append("\(text) of \(meter) had no price and costs nothing")
+    }
+    return merged(charged, used)
+  }
+
+  /// The finest group of a charge: app, bucket and sku.
+  private func exact(_ total: SeriesTotal, sku: String) -> Group {
+    Group(app: total.key.app, start: total.bucket, item: sku)
+  }
+
+  private func merged(
+    _ charged: [Group: Int64], _ used: [Group: [String: Int64]]
+  ) -> [Report.Row] {
+    var sums: [Group: (quantity: Int64, micros: Int64)] = [:]
+    for group in Set(charged.keys).union(used.keys) {
+      let labels = (used[group] ?? ["": 0]).sorted { $0.key < $1.key }
+      let parts = apportion(charged[group] ?? 0, by: labels.map(\.value))
+      for (label, micros) in zip(labels, parts) {
+        let total = SeriesTotal(
+          key: SeriesKey(app: group.app ?? "", meter: group.item, source: .host),
+          bucket: group.start, quantity: 0)
+        var wide = self.group(total, item: group.item, label: label.key)
+        wide.currency = group.currency
+        wide.version = group.version
+        let old = sums[wide] ?? (0, 0)
+        sums[wide] = (old.quantity + label.value, old.micros + micros)
+      }
+    }
+    return sorted(
+      sums.map { group, sum in
+        let meter = prices.version(number: group.version)?.prices
+          .first { $0.sku == group.item }?.meters.first
+        return row(
+          group, sum.quantity, of: meter ?? "",
+          charge: Report.Charge(
+            micros: sum.micros, currency: group.currency ?? "", version: group.version))
+      })
+  }
+
+  private func row(
+    _ group: Group, _ quantity: Int64, of meter: String, charge: Report.Charge?
+  ) -> Report.Row {
+    var start = plan.since
+    var end = plan.until
+    if let bucketStart = group.start {
+      let isHour = query.by.contains(.hour) && bucketStart >= hoursFrom
+      start = max(bucketStart, plan.since)
+      end = min(WallTime(seconds: bucketStart.seconds + (isHour ? 3_600 : 86_400)), plan.until)
+    }
+    return Report.Row(
+      app: group.app, start: start, end: end, item: group.item, label: group.label,
+      quantity: quantity, unit: definitions[meter]?.unit ?? .count,
+      family: definitions[meter].flatMap(ResourceFamily.of), charge: charge)
+  }
+
+  private func sorted(_ rows: [Report.Row]) -> [Report.Row] {
+    rows.sorted {
+      ($0.start, $0.app ?? "", $0.item, $0.label ?? "", $0.charge?.version ?? 0)
+        < ($1.start, $1.app ?? "", $1.item, $1.label ?? "", $1.charge?.version ?? 0)
+    }
+  }
+
+  // MARK: - Beside the rows
+
+  private func sums(_ rows: [Report.Row]) -> [Report.Total] {
+    var sums: [String: Report.Total] = [:]
+    for row in rows {
+      let title =
+        query.kind == .usage
+        ? definitions[row.item]?.title ?? row.item
+        : prices.version(number: row.charge?.version ?? 0)?.prices
+          .first { $0.sku == row.item }?.title ?? row.item
+      var total =
+        sums[row.item] ?? Report.Total(item: row.item, title: title, unit: row.unit, quantity: 0)
+      total.quantity =
+        query.kind == .usage && definitions[row.item]?.kind == .peak
+        ? max(total.quantity, row.quantity)
+        : Int64(clamping: Int128(total.quantity) + Int128(row.quantity))
+      sums[row.item] = total
+    }
+    return sums.values.sorted { $0.item < $1.item }
+  }
+
+  private func timeline(_ totals: [SeriesTotal]) -> Report.Timeline {
+    let starts = Array(Set(totals.compactMap(\.bucket))).sorted()
+    let first = starts.first ?? plan.since
+    let last = starts.last ?? plan.since
+    let count = Int((last.seconds - first.seconds) / bucket.seconds) + 1
+    let blank = [Int64](repeating: 0, count: count)
+    var values: [ResourceFamily: [String: [Int64]]] = [:]
+    var money: [String: [String: [Int64]]] = [:]
+    for total in totals {
+      guard let start = total.bucket else { continue }
+      let app = total.key.app
+      let index = Int((start.seconds - first.seconds) / bucket.seconds)
+      if Pricing.sku(ofMeter: total.key.meter) != nil {
+        guard let cited = Pricing.citation(total.key.label) else { continue }
+        money[cited.currency, default: [:]][app, default: blank][index] += total.quantity
+      } else if let family = definitions[total.key.meter].flatMap(ResourceFamily.of) {
+        values[family, default: [:]][app, default: blank][index] += total.quantity
+      }
+    }
+    let all = (0..<count).map { WallTime(seconds: first.seconds + Int64($0) * bucket.seconds) }
+    return Report.Timeline(
+      starts: starts.isEmpty ? [] : all, bucketSeconds: bucket.seconds, values: values,
+      money: money)
+  }
+
+  private func sources(_ totals: [SeriesTotal]) -> [String: [SampleSource]] {
+    var found: [String: Set<SampleSource>] = [:]
+    for total in totals where total.key.source != .host {
+      found[total.key.app, default: []].insert(total.key.source)
+    }
+    return found.mapValues { sources in SampleSource.allCases.filter { sources.contains($0) } }
+  }
+}
