@@ -151,6 +151,7 @@ let houseTargets: [Target] = [
       .product(name: "NIOPosix", package: "swift-nio"),
       .product(name: "NIOHTTP1", package: "swift-nio"),
       .product(name: "NIOEmbedded", package: "swift-nio"),
+      .product(name: "Logging", package: "swift-log"),
     ],
     swiftSettings: house),
 ]

@@ -82,9 +82,8 @@ package final class Gateway: Sendable {
     let cuts = loops.map { loop in
       loop.eventLoop.scheduleTask(in: grace) { loop.closeAll() }
     }
-    for loop in loops {
-      try? await loop.eventLoop.flatSubmit { loop.shutDown() }.get()
-    }
+    let ends = loops.map { loop in loop.eventLoop.flatSubmit { loop.shutDown() } }
+    for end in ends { try? await end.get() }
     for cut in cuts { cut.cancel() }
   }
 }

@@ -160,8 +160,11 @@ extension GatewayConnection {
     }
     let exchange = origin.backend.start(
       head, body: body, bodyIsComplete: isComplete, receiver: receiver)
-    // It may have been answered already.
-    guard receiver.isOpen else { return }
+    guard receiver.isOpen else {
+      // Answered already; the rest of its body will be dropped.
+      if !isComplete { exchange.abortBody() }
+      return
+    }
     receiver.exchange = exchange
     grantAnswer()
   }
