@@ -209,6 +209,7 @@ extension Lane {
     if jobs.count > 1, performTogether(jobs, on: thread) { return }
     for job in jobs {
       let outcome = outcome(of: job, on: thread)
+      settleTransaction()
       settle()
       finish(job, outcome, on: thread)
     }

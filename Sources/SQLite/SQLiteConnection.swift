@@ -64,6 +64,11 @@ public final class SQLiteConnection {
   public func prepare(_ sql: String, persistent: Bool = false) throws(SQLiteError)
     -> SQLiteStatement
   {
+    SQLiteStatement(
+      handle: try compile(sql, persistent: persistent), connection: self, keepsConnection: true)
+  }
+
+  private func compile(_ sql: String, persistent: Bool) throws(SQLiteError) -> OpaquePointer {
     var statement: OpaquePointer?
     let flags = persistent ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0
     let code = sqlite3_prepare_v3(handle, sql, -1, flags, &statement, nil)
@@ -71,7 +76,7 @@ public final class SQLiteConnection {
     guard let statement else {
       throw SQLiteError(code: SQLITE_MISUSE, message: "the statement is empty")
     }
-    return SQLiteStatement(handle: statement, connection: self)
+    return statement
   }
 
   /// Runs one statement with a cached preparation and gives every row.
@@ -99,10 +104,12 @@ public final class SQLiteConnection {
     guard code == SQLITE_OK else { throw lastError(code) }
   }
 
+  /// A statement of the connection's own; it must not outlive the connection.
   public func cachedStatement(_ sql: String) throws(SQLiteError) -> SQLiteStatement {
     if let statement = cached[sql] { return statement }
     if cached.count >= cachedMax { cached = [:] }
-    let statement = try prepare(sql, persistent: true)
+    let statement = SQLiteStatement(
+      handle: try compile(sql, persistent: true), connection: self, keepsConnection: false)
     cached[sql] = statement
     return statement
   }

@@ -4,11 +4,15 @@ import CSQLite
 /// One prepared statement. Belongs to its connection's thread; finalised when released.
 public final class SQLiteStatement {
   public let handle: OpaquePointer
-  private let connection: SQLiteConnection
+  private unowned let connection: SQLiteConnection
+  /// Keeps the connection open as long as the statement lives. Not for a statement in the connection's own cache:
+  /// the two would keep each other alive.
+  private let kept: SQLiteConnection?
 
-  init(handle: OpaquePointer, connection: SQLiteConnection) {
+  init(handle: OpaquePointer, connection: SQLiteConnection, keepsConnection: Bool = true) {
     self.handle = handle
     self.connection = connection
+    kept = keepsConnection ? connection : nil
   }
 
   deinit { sqlite3_finalize(handle) }

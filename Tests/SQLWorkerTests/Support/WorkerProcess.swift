@@ -9,8 +9,7 @@ final class WorkerProcess {
   let directory: TemporaryDirectory
   let control: WorkerSocket
   let direct: WorkerSocket
-  let pid: pid_t
-  private var isReaped = false
+  private let process: ChildProcess
 
   /// Starts a worker on `directory` (or one of its own) whose plan has these members beside the directory.
   init(
@@ -25,14 +24,20 @@ final class WorkerProcess {
     for (key, value) in members { plan[key] = value }
     let (controlHere, controlThere) = try Self.pair()
     let (directHere, directThere) = try Self.pair()
-    pid = try Self.spawn(JSONValue.object(plan).text, [(controlThere, 3), (directThere, 4)])
+    process = ChildProcess(
+      try Self.spawn(JSONValue.object(plan).text, [(controlThere, 3), (directThere, 4)]),
+      sockets: [controlHere, directHere])
     close(controlThere)
     close(directThere)
-    control = WorkerSocket(controlHere)
-    direct = WorkerSocket(directHere)
+    control = WorkerSocket(controlHere, of: process)
+    direct = WorkerSocket(directHere, of: process)
   }
 
-  deinit { kill9() }
+  /// Ends the worker at once, as a crash or the host would.
+  func kill9() { process.kill9() }
+  /// Waits for the end; gives the exit status, or minus the signal.
+  @discardableResult
+  func wait() -> Int32 { process.wait() }
 
   struct SystemError: Error { var call: String, code: Int32 }
 
@@ -71,15 +76,32 @@ final class WorkerProcess {
     guard code == 0 else { throw SystemError(call: "posix_spawn \(executable)", code: code) }
     return pid
   }
+}
 
-  /// Ends the worker at once, as a crash or the host would.
+/// The process and this side of its sockets, ended with the last who holds one of them: a worker whose control socket
+/// is closed ends, so a test that keeps only the direct one keeps both.
+final class ChildProcess {
+  private let pid: pid_t
+  private var isReaped = false
+
+  private let sockets: [Int32]
+
+  init(_ pid: pid_t, sockets: [Int32]) {
+    self.pid = pid
+    self.sockets = sockets
+  }
+
+  deinit {
+    kill9()
+    sockets.forEach { close($0) }
+  }
+
   func kill9() {
     guard !isReaped else { return }
     kill(pid, SIGKILL)
     wait()
   }
 
-  /// Waits for the end; gives the exit status, or minus the signal.
   @discardableResult
   func wait() -> Int32 {
     guard !isReaped else { return 0 }
@@ -98,15 +120,16 @@ final class WorkerSocket {
   /// Frames that came while another was waited for.
   private(set) var others: [Frame] = []
 
-  init(_ descriptor: Int32) {
+  private let process: ChildProcess
+
+  init(_ descriptor: Int32, of process: ChildProcess) {
     self.descriptor = descriptor
+    self.process = process
     // A worker that says nothing must fail the test, not hang it.
     var patience = timeval(tv_sec: 60, tv_usec: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
   }
-
-  deinit { Glibc.close(descriptor) }
 
   func close() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 
