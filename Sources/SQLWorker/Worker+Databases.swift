@@ -65,7 +65,7 @@ extension Worker {
     }
   }
 
-  /// `sql.shutdown`, from the host only: transactions are rolled back, databases closed, the log folded in.
+  /// `worker.shutdown`, from the host only: transactions are rolled back, databases closed, the log folded in.
   func shutDown(_ call: Call, on thread: ServingThread) -> [UInt8] {
     for transaction in transactions.all { transaction.abandon() }
     watchdog.noteWork()

@@ -94,7 +94,7 @@ import Testing
     let first = try WorkerProcess(in: directory)
     try first.direct.execute("CREATE TABLE t (a)")
     try first.direct.execute(Storage.fill)
-    _ = try first.control.call("sql.shutdown", [:])
+    _ = try first.control.call("worker.shutdown", [:])
     first.wait()
     var bytes = try directory.read("main.sqlite")
     for index in (8 * 4_096)..<(40 * 4_096) { bytes[index] = 0xa5 }

@@ -40,8 +40,8 @@ import Testing
     #expect(try worker.direct.call("sql.query", ["database": "main"]).word == "params")
     #expect(try worker.direct.call("sql.nothing", [:]).word == "method")
     // What only the host may say.
-    #expect(try worker.direct.call("sql.shutdown", [:]).word == "method")
-    #expect(try worker.direct.call("sql.stats", [:]).word == "method")
+    #expect(try worker.direct.call("worker.shutdown", [:]).word == "method")
+    #expect(try worker.direct.call("worker.stats", [:]).word == "method")
   }
 
   @Test func `in use are not deleted under their readers`() throws {
@@ -120,12 +120,12 @@ import Testing
     try worker.direct.execute("CREATE TABLE t (a)")
     #expect(try worker.direct.execute("INSERT INTO t VALUES (1), (2)") == 2)
     #expect(try worker.direct.rows("SELECT * FROM t") == [[1], [2]])
-    let stats = try worker.control.call("sql.stats", [:]).result
+    let stats = try worker.control.call("worker.stats", [:]).result
     #expect(stats["calls"] == 4 && stats["rowsRead"] == 2 && stats["rowsWritten"] == 2)
     #expect((stats["bytesRead"]?.int ?? 0) > 0 && (stats["busyMicroseconds"]?.int ?? 0) > 0)
     let size = stats["databases"]?.array?.first?["bytes"]?.int ?? 0
     #expect(size + (stats["databases"]?.array?.first?["walBytes"]?.int ?? 0) > 0)
-    #expect(try worker.control.call("sql.shutdown", [:]).error == nil)
+    #expect(try worker.control.call("worker.shutdown", [:]).error == nil)
     #expect(worker.wait() == 0)
     #expect(throws: (any Error).self) { try worker.directory.read("main.sqlite-wal") }
     let reader = try SQLiteConnection(path: "\(worker.directory.path)/main.sqlite")
