@@ -126,7 +126,6 @@ let houseTargets: [Target] = [
       "Supervisor", "AdminAPI", "Manifest", "GuestAPI",
       .product(name: "ArgumentParser", package: "swift-argument-parser"),
       .product(name: "Logging", package: "swift-log"),
-      .product(name: "NIOCore", package: "swift-nio"),
       .product(name: "TOMLKit", package: "TOMLKit"),
     ],
     swiftSettings: house),

@@ -6,7 +6,6 @@ import Foundation
 import Glibc
 import GuestAPI
 import Logging
-import NIOCore
 import Supervisor
 
 struct ServeCommand: AsyncParsableCommand {
@@ -91,11 +90,8 @@ struct ServeCommand: AsyncParsableCommand {
       throw CommandFailure(.configuration, "the host did not start", why: error.description)
     } catch let error as HostError {
       throw CommandFailure(.configuration, "the host did not start", why: error.message)
-    } catch let error as IOError {
-      throw CommandFailure(
-        .configuration, "the host cannot listen on \(listen)", why: Errno.text(error.errnoCode),
-        next: error.errnoCode == EADDRINUSE
-          ? "stop what uses the port, or choose another with --listen" : nil)
+    } catch {
+      throw CommandFailure(.configuration, "the host did not start", why: "\(error)")
     }
   }
 }
