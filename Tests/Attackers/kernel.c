@@ -211,7 +211,10 @@ ATTACK(send_file, ({
          pipe(ends) < 0 ? -1 : syscall(SYS_sendfile, ends[1], open("/usr/bin/true", O_RDONLY), 0, 1);
        }))
 ATTACK(tee_pipe, with_pipe(SYS_tee))
-ATTACK(splice_memory, syscall(SYS_vmsplice, 1, &(struct iovec){"x", 1}, 1, 0))
+ATTACK(splice_memory, ({
+         int ends[2];
+         pipe(ends) < 0 ? -1 : syscall(SYS_vmsplice, ends[1], &(struct iovec){"x", 1}, 1, 0);
+       }))
 ATTACK(notification_pipe, syscall(SYS_pipe2, (int[2]){0}, 0x80))
 
 // Locks, clocks, queues

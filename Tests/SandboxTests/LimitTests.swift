@@ -97,7 +97,8 @@ struct LimitTests {
         $0.limits.scratchBytes = 64 << 20
         $0.limits.fileBytes = 1 << 20
       } == "/tmp/full: EFBIG after 1024 KiB\n")
-    #expect(try await run("inodes") { $0.limits.scratchBytes = 1 << 20 }.contains("ENOSPC after 10"))
+    #expect(
+      try await run("inodes") { $0.limits.scratchBytes = 1 << 20 }.contains("ENOSPC after 10"))
   }
 
   @Test("of descriptors answers EMFILE")

@@ -67,7 +67,8 @@ struct RuntimeTests {
     })();
     """
 
-  @Test("Node starts, runs workers and children, serves a socket", .enabled(if: has("/usr/bin/node")))
+  @Test(
+    "Node starts, runs workers and children, serves a socket", .enabled(if: has("/usr/bin/node")))
   func node() async throws {
     let code = Self.node.split(separator: "__filename_or_code")
     let worker = "\"require('worker_threads').parentPort.postMessage(6 * 7)\""
@@ -106,7 +107,8 @@ struct RuntimeTests {
     try await expectWorks(
       Fixture.policy(
         "/usr/bin/perl", "-e",
-        "my $o = `echo x | sort | gzip | gunzip`; print $o eq \"x\\n\" ? \"works\\n\" : \"wrong\";"))
+        "my $o = `echo x | sort | gzip | gunzip`; print $o eq \"x\\n\" ? \"works\\n\" : \"wrong\";")
+    )
   }
 
   @Test("native Swift works, and copies files only with the native profile")

@@ -5,11 +5,14 @@ import Glibc
 /// Finds out what this host offers, by trying it: kernel versions and configuration files are
 /// known to promise what then is refused.
 public enum KernelProbe {
+  /// The Landlock ABI of this kernel, 0 without Landlock.
+  public static var landlockABI: Int { Int(bh_landlock_abi()) }
+
   /// Builds up to four empty cells. Never throws: what is missing is a finding.
   public static func probe(launcherPath: String, cgroups: any CgroupHierarchy) async -> HostFacts {
     var facts = HostFacts(
       uid: geteuid(), gid: getegid(), isPrivileged: isPrivileged(),
-      landlockABI: Int(bh_landlock_abi()), hasFreshProc: true, canForbidUserNamespaces: true,
+      landlockABI: landlockABI, hasFreshProc: true, canForbidUserNamespaces: true,
       hasUserNotify: bh_seccomp_action_available(FilterVerdict.notify.rawValue) == 1,
       hasSeccomp: bh_seccomp_action_available(FilterVerdict.killProcess.rawValue) == 1,
       layout: layout(), layers: [])
@@ -141,9 +144,11 @@ public enum KernelProbe {
     return nil
   }
 
-  /// Root with what the launcher needs: to map ids, open any bind and mount.
+  /// Root with what the launcher needs: to map ids, open any bind and mount. Root of a user
+  /// namespace (a rootless container) has names for too few ids, and counts as a plain user.
   private static func isPrivileged() -> Bool {
-    guard geteuid() == 0, let status = KernelFile.read("/proc/self/status"),
+    let map = (KernelFile.read("/proc/self/uid_map") ?? "").split(whereSeparator: \.isWhitespace)
+    guard geteuid() == 0, map == ["0", "0", "4294967295"], let status = KernelFile.read("/proc/self/status"),
       let line = status.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
       let effective = UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
     else { return false }
