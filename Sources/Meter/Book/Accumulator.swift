@@ -97,6 +97,7 @@ struct Accumulator: Sendable {
     }
     mark.memoryPeak = max(peak, mark.memoryPeak)
     mark.memoryBytes = current
+    mark.processes = sample.processes ?? 0
     mark.readAt = now
     guard span.value > 0, before + after > 0 else { return }
     let series = key(Meters.memoryTime)
@@ -135,6 +136,18 @@ struct Accumulator: Sendable {
   mutating func forget(origin: String) {
     guard marks.removeValue(forKey: origin) != nil else { return }
     ended.insert(origin)
+  }
+
+  /// Memory and processes of each app as last read, over all its origins (guest and SQL worker).
+  var memoryNow: [String: Int64] {
+    marks.values.reduce(into: [:]) { sums, mark in
+      if mark.readAt != nil { sums[mark.app, default: 0] += mark.memoryBytes }
+    }
+  }
+  var processesNow: [String: Int64] {
+    marks.values.reduce(into: [:]) { sums, mark in
+      if mark.readAt != nil, mark.processes > 0 { sums[mark.app, default: 0] += mark.processes }
+    }
   }
 
   /// Forgets an app's memory remainders, when it is uninstalled.

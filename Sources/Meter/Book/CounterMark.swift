@@ -13,6 +13,7 @@ struct CounterMark: Sendable, Equatable {
   /// Memory at the reading and when it was, for memory over time. Not kept across restarts: nobody
   /// saw the memory in between.
   var memoryBytes: Int64 = 0
+  var processes: Int64 = 0
   var readAt: Nanoseconds?
 
   /// What a total rose by. A total that fell either began anew at zero (cgroup), and then all it

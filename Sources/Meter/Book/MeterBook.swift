@@ -54,6 +54,9 @@ public final class MeterBook: Sendable {
     /// As of the last tick.
     var standings: [LimitKey: LimitStanding] = [:]
     var failedTicks = 0
+    /// Sums since the host started, for metrics.
+    var totals: [SeriesKey: Int64] = [:]
+    var isLedgerBehind = false
   }
   let memory: Mutex<Memory>
 
@@ -180,6 +183,7 @@ public final class MeterBook: Sendable {
       for (key, quantity) in left { memory.accumulator.add(key, quantity) }
       memory.accumulator.forget(app: app)
       memory.removedApps.insert(app)
+      for key in memory.totals.keys where key.app == app { memory.totals[key] = nil }
     }
   }
 
@@ -219,10 +223,12 @@ public final class MeterBook: Sendable {
         throw error
       }
       disk.sequence = interval.write.sequence
-      memory.withLock { $0.failedTicks = 0 }
+      noteWritten(interval.write.lines)
       let time = interval.write.wall
       let late = reachLedger(
         &disk, interval.write.lines, definitions: disk.definitionsByName, at: time)
+      let isBehind = disk.progress.isBehind
+      memory.withLock { $0.isLedgerBehind = isBehind }
       if !late.isEmpty {
         let store = disk.store
         try store.transaction { () throws(SQLiteError) in try store.append(late) }
@@ -246,6 +252,13 @@ public final class MeterBook: Sendable {
         try store.setState("posted", progress.posted)
         try store.setState("closed", 1)
       }
+    }
+  }
+
+  private func noteWritten(_ lines: [MeterLine]) {
+    memory.withLock { memory in
+      memory.failedTicks = 0
+      for line in lines { memory.totals[line.key, default: 0] += line.quantity }
     }
   }
 

@@ -92,7 +92,7 @@ enum HTMLText {
     ul { padding-left: 1.1rem; } li { margin: .2rem 0; }
     @media print { body { background: #fff; color: #000; font-size: 11px; }
       main { max-width: none; padding: 0; } h2 { break-after: avoid; }
-      figure, dl.key div, tr { break-inside: avoid; } .scroll { overflow: visible; }
+      .plot { height: 6rem; } figure, dl.key div, tr { break-inside: avoid; } .scroll { overflow: visible; }
       rect { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
       figcaption span::before { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
       details { display: none; } }
