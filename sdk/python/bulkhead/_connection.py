@@ -42,8 +42,8 @@ class Reply:
 class Request:
     """Something the host asks. Answered exactly once."""
 
-    __slots__ = ("answered", "body", "cancelled", "connection", "id", "meta", "method", "params",
-                 "stream")
+    __slots__ = ("answered", "body", "cancelled", "connection", "id", "meta", "method",
+                 "on_cancel", "params", "stream")
 
     def __init__(self, connection: Connection, message: dict[str, Any], body: bytes) -> None:
         self.connection = connection
@@ -55,6 +55,8 @@ class Request:
         self.stream: InputStream | None = None
         self.cancelled = False
         self.answered = False
+        #: Called by the reading thread when nobody wants the answer any more.
+        self.on_cancel: Callable[[], None] | None = None
 
     def respond(self, result: Any, body: Bytes = b"") -> None:
         """The answer, with a body that fits its frame."""
@@ -96,6 +98,9 @@ class Connection:
     methods will be answered later, and what it asks meanwhile waits for ``run``.
     """
 
+    _input_type = InputStream
+    _output_type = OutputStream
+
     def __init__(self, fd: int, handles: Iterable[str] = ()) -> None:
         os.set_blocking(fd, True)
         os.set_inheritable(fd, False)
@@ -125,6 +130,7 @@ class Connection:
         self._next_stream = 0
         self._idle = 0
         self._threads = 0
+        self._leaving = False  # The reading thread is to stop: something else will read.
         self._backlog: list[Request] = []
         self._started = Signal()
 
@@ -224,7 +230,7 @@ class Connection:
         with self._state_lock:
             number = self._next_stream
             self._next_stream += 1
-        output = OutputStream(self, number, self.limits.get("streamCredit", 262_144) - sent)
+        output = self._output_type(self, number, self.limits.get("streamCredit", 262_144) - sent)
         self._outputs[number] = output
         return output
 
@@ -289,7 +295,7 @@ class Connection:
 
     def _next_request(self) -> Request | None:
         """Reads until there is something for a handler. None: the connection has ended."""
-        while True:
+        while not self._leaving:
             try:
                 taken = self._reader.read()
             except (OSError, FrameError, ValueError) as error:
@@ -297,22 +303,31 @@ class Connection:
             if taken is None:
                 self._end()
                 return None
-            message, body, flat = taken
-            method = message.get("method")
-            if method is None:
-                self._complete(message, body, flat)
-            elif "id" not in message:
-                self._notified(method, message.get("params") or {}, body)
-            else:
-                request = self._asked(message, body)
-                if request is not None:
-                    return request
+            request = self._dispatch(*taken)
+            if request is not None:
+                return request
+        self._left()
+        return None
+
+    def _left(self) -> None:
+        """The thread that read has stopped, as it was told."""
+
+    def _dispatch(self, message: dict[str, Any], body: bytes, flat: bool) -> Request | None:
+        """Does what a frame says, or gives the request that is left to a handler."""
+        method = message.get("method")
+        if method is None:
+            self._complete(message, body, flat)
+        elif "id" not in message:
+            self._notified(method, message.get("params") or {}, body)
+        else:
+            return self._asked(message, body)
+        return None
 
     def _asked(self, message: dict[str, Any], body: bytes) -> Request | None:
         request = Request(self, message, body)
         if "stream" in message:
             credit = self.limits.get("streamCredit", 262_144)
-            request.stream = InputStream(self, message["stream"], body, credit)
+            request.stream = self._input_type(self, message["stream"], body, credit)
             request.body = b""
             self._inputs[message["stream"]] = request.stream
         method = request.method
@@ -391,12 +406,15 @@ class Connection:
             print_exc()
             self._fail(request, HostError("internal.app", f"the app failed: {type(error).__name__}"))
         finally:
-            if request.stream is not None:
-                request.stream.leave()
-            with self._state_lock:
-                self._active.pop(request.id, None)
-            if self.stopping:
-                self._finish_if_idle()
+            self._done(request)
+
+    def _done(self, request: Request) -> None:
+        if request.stream is not None:
+            request.stream.leave()
+        with self._state_lock:
+            self._active.pop(request.id, None)
+        if self.stopping:
+            self._finish_if_idle()
 
     def _fail(self, request: Request, error: HostError) -> None:
         if request.answered:
@@ -413,7 +431,7 @@ class Connection:
         if "stream" in message:
             number = message["stream"]
             credit = self.limits.get("streamCredit", 262_144)
-            slot[3] = self._inputs[number] = InputStream(self, number, body, credit)
+            slot[3] = self._inputs[number] = self._input_type(self, number, body, credit)
             body = b""
         slot[1], slot[2], slot[4] = message, body, flat
         slot[0].set()
@@ -436,6 +454,8 @@ class Connection:
             request = self._active.get(params.get("id"))
             if request is not None:
                 request.cancelled = True
+                if request.on_cancel is not None:
+                    request.on_cancel()
 
     def _end(self) -> None:
         """The socket has ended: nobody waits for ever."""
@@ -445,7 +465,7 @@ class Connection:
         for stream in list(self._inputs.values()):
             stream.feed(b"", True, "the host is gone")
         for output in list(self._outputs.values()):
-            output._signal.set()
+            output.wake()
         self._started.set()
 
     def _gone(self) -> HostError:

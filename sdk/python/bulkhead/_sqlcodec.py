@@ -12,7 +12,7 @@ from .json import dumps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator, Mapping, Sequence, Union
+    from typing import Any, Iterable, Iterator, Mapping, Sequence, Union
 
     Value = Union[None, int, float, str, bytes, bytearray, memoryview]
     Params = Union[Sequence[Value], Mapping[str, Value]]
@@ -116,10 +116,27 @@ class Row(tuple):  # type: ignore[type-arg]
 
 
 class Rows(list):  # type: ignore[type-arg]
-    """The rows of a result, a list; ``columns`` are their names."""
+    """The rows of a result, a list; ``columns`` are their names.
 
-    __slots__ = ("columns",)
+    ``changes`` and ``last_insert_row_id`` are None if the statement only read.
+    """
+
+    __slots__ = ("changes", "columns", "last_insert_row_id")
+    changes: int | None
     columns: tuple[str, ...]
+    last_insert_row_id: int | None
+
+    def __init__(
+        self,
+        rows: Iterable[Any],
+        columns: tuple[str, ...],
+        changes: int | None = None,
+        last_insert_row_id: int | None = None,
+    ) -> None:
+        list.__init__(self, rows)
+        self.columns = columns
+        self.changes = changes
+        self.last_insert_row_id = last_insert_row_id
 
     def dicts(self) -> Iterator[dict[str, Any]]:
         """Each row as a dict."""
@@ -156,9 +173,12 @@ def decode_rows(result: dict[str, Any], body: bytes, flat: bool) -> Rows:
             for at, value in enumerate(row):
                 if type(value) is dict:
                     row[at] = special(value, body)
-    rows = Rows(map(_row_types.get(columns) or row_type(columns), raw))
-    rows.columns = columns
-    return rows
+    return Rows(
+        map(_row_types.get(columns) or row_type(columns), raw),
+        columns,
+        result.get("changes"),
+        result.get("lastInsertRowId"),
+    )
 
 
 def special(value: dict[str, Any], body: bytes) -> Any:

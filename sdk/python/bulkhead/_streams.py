@@ -61,12 +61,20 @@ class InputStream:
 
     def read(self) -> bytes:
         """The next piece, empty at the end. Raises Disconnected if the sender gave up."""
-        while not self._pieces:
-            if self._ended:
-                if self._error is not None:
-                    raise Disconnected(f"the body stopped: {self._error}")
-                return b""
+        while True:
+            piece = self.take()
+            if piece is not None:
+                return piece
             self._signal.wait()
+
+    def take(self) -> bytes | None:
+        """As ``read``; None if nothing has come yet."""
+        if not self._pieces:
+            if not self._ended:
+                return None
+            if self._error is not None:
+                raise Disconnected(f"the body stopped: {self._error}")
+            return b""
         piece = self._pieces.pop(0)
         self._taken += len(piece)
         if self._taken >= self._grant_at and not self._ended:
@@ -110,6 +118,10 @@ class OutputStream:
         """From the reading thread."""
         with self._lock:
             self._credit += count
+        self.wake()
+
+    def wake(self) -> None:
+        """From the reading thread: look again."""
         self._signal.set()
 
     def stop(self) -> None:
@@ -119,7 +131,7 @@ class OutputStream:
             self.close()
         except OSError:
             pass  # The connection is gone, and with it the receiver.
-        self._signal.set()
+        self.wake()
 
     def write(self, data: Bytes, end: bool = False) -> None:
         """All of ``data``; waits for credit. Raises Disconnected once nobody wants it."""
@@ -142,14 +154,19 @@ class OutputStream:
 
     def _claim(self, wanted: int) -> int:
         while True:
-            with self._lock:
-                if self._stopped or self._closed or self._connection.closed:
-                    raise Disconnected("the receiver wants no more of this body")
-                count = min(wanted, self._credit)
-                if count:
-                    self._credit -= count
-                    return count
+            count = self._available(wanted)
+            if count:
+                return count
             self._signal.wait()
+
+    def _available(self, wanted: int) -> int:
+        """Takes as much of the credit as there is, up to ``wanted``."""
+        with self._lock:
+            if self._stopped or self._closed or self._connection.closed:
+                raise Disconnected("the receiver wants no more of this body")
+            count = min(wanted, self._credit)
+            self._credit -= count
+            return count
 
     def _send(self, piece: Bytes, end: bool) -> None:
         encoded = head(data_text(self._number, end), len(piece))

@@ -129,6 +129,20 @@ class FrameReader:
         text = buffer[at + 8 : middle].decode()
         return loads(text), buffer[middle:end], text.count("{") <= 2
 
+    def push(self, data: bytes) -> None:
+        """Bytes that somebody else has read."""
+        rest = self._buffer[self._at :]
+        self._buffer, self._at = rest + data if rest else data, 0
+
+    def take(self) -> tuple[dict[str, Any], bytes, bool] | None:
+        """As ``read``, from what was pushed; None if that is no whole frame."""
+        have = len(self._buffer) - self._at
+        if have < 8 or have < 4 + int.from_bytes(self._buffer[self._at : self._at + 4], "big"):
+            if have >= 4 and int.from_bytes(self._buffer[self._at : self._at + 4], "big") > FRAME_MAX:
+                raise FrameError("a frame that is too long")
+            return None
+        return self.read()
+
     def _fill(self, start: bytes, end: int) -> bytes:
         # Bounded by one frame and one read.
         parts, have = [start], len(start)

@@ -183,8 +183,7 @@ class _Statements:
         return text
 
     def _gathered(self, sql: str, params: Params, timeout: float | None) -> Rows:
-        rows = Rows()
-        rows.columns = ()
+        rows = Rows((), ())
         for page in self._pages(sql, params, timeout):
             rows.extend(page)
             rows.columns = page.columns
@@ -205,8 +204,7 @@ class _Statements:
         found = chunks.feed(body) if source is None else []
         try:
             while True:
-                rows = Rows()
-                rows.columns = columns
+                rows = Rows((), columns)
                 for chunk in found:
                     rows.extend(map(make, decode(chunk)))
                 yield rows

@@ -390,16 +390,20 @@ class FakeSQL:
         with self.lock:
             return getattr(self, name)(params, body)
 
-    def query(self, params: dict, body: bytes):
+    def query(self, params: dict, body: bytes, out=None):
+        before = self.db.total_changes
         cursor = self.db.execute(params["sql"], self._in(params.get("params", []), body))
         columns = [column[0] for column in cursor.description or ()]
         rows = cursor.fetchall()
         if params.get("stream"):
             return {"columns": columns, "encoding": "columns/1"}, pack_rows(rows) if rows else b""
-        out: list[bytes] = []
+        out = [] if out is None else out
         exact = params.get("safeIntegers", False)
         result = {"columns": columns,
                   "rows": [[self._out(value, out, exact) for value in row] for row in rows]}
+        if not params["sql"].lstrip().upper().startswith(("SELECT", "WITH", "VALUES")):
+            result["changes"] = self.db.total_changes - before
+            result["lastInsertRowId"] = cursor.lastrowid or 0
         if len(json.dumps(result)) > 262_144:
             raise TooLarge("the result does not fit one frame")
         return result, b"".join(out)
@@ -414,17 +418,18 @@ class FakeSQL:
         nested = self.db.in_transaction
         self.db.execute("SAVEPOINT batch" if nested else "BEGIN")
         try:
-            results = [self._entry(one, body) for one in params["statements"]]
+            out: list[bytes] = []
+            results = [self._entry(one, body, out) for one in params["statements"]]
         except sqlite3.Error:
             self.db.execute("ROLLBACK TO batch" if nested else "ROLLBACK")
             raise
         self.db.execute("RELEASE batch" if nested else "COMMIT")
-        return {"results": results}, b""
+        return {"results": results}, b"".join(out)
 
-    def _entry(self, one: dict, body: bytes):
+    def _entry(self, one: dict, body: bytes, out: list):
         if "rows" not in one:
             if one["sql"].lstrip().upper().startswith("SELECT") or "RETURNING" in one["sql"]:
-                return self.query(one, body)[0]
+                return self.query(one, body, out)[0]
             return self.execute(one, body)[0]
         start, length = one["rows"]["body"]
         changes, last = 0, 0
