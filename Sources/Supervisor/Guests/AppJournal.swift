@@ -12,4 +12,6 @@ package enum AppEvent: String, Sendable, CaseIterable {
   case installed, upgraded
   case logDropped = "log_dropped"
   case weaker
+  /// A budget was used up and the app stopped.
+  case budget
 }

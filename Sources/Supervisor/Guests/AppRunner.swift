@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestAPI
+import Meter
 import NIOCore
 import NIOPosix
 
@@ -7,7 +8,7 @@ import NIOPosix
 ///
 /// SAFETY: all mutable state is confined to `eventLoop`; what other threads read is in `published`.
 package final class AppRunner: HTTPBackend, @unchecked Sendable {
-  let eventLoop: any EventLoop
+  package let eventLoop: any EventLoop
   private let starter: any GuestStarter
   private let journal: any AppJournal
   /// The host's half of what the guest that has just started may ask for.
@@ -32,6 +33,9 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
   /// When the guest closed its socket without having exited.
   private var hungUpAt: NIODeadline?
   private var retryIsScheduled = false
+  private var hold: BudgetHold = .none
+  /// When a throttled app was last let through.
+  private var lastThrottledPass: NIODeadline?
   private let now: @Sendable () -> NIODeadline
   private let jitter: @Sendable () -> Double
 
@@ -84,6 +88,7 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
 
   private func accept(_ call: GuestCall) {
     guard !call.isFinished else { return }
+    if hold != .none, let refusal = budgetRefusal(at: call.queuedAt) { return call.fail(refusal) }
     lastActivity = call.queuedAt
     if let session, session.isReady, session.inFlight < spec.maxConcurrency, queue.isEmpty {
       return send(call, to: session, waited: .zero)
@@ -103,6 +108,30 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
     call.onAbandonQueued = { [unowned self] call in queue.removeAll { $0 === call } }
     queue.append(call)
     demand()
+  }
+
+  /// What a used-up budget says to a call: nil lets it through.
+  private func budgetRefusal(at time: NIODeadline) -> HostError? {
+    if case .throttled = hold {
+      let spacing = TimeAmount.nanoseconds(
+        1_000_000_000 / Int64(BudgetHold.throttledCallsPerSecond))
+      if lastThrottledPass.map({ time - $0 >= spacing }) ?? true {
+        lastThrottledPass = time
+        return nil
+      }
+    }
+    return hold.refusal(nowSeconds: MeterClock.system.wall().seconds)
+  }
+
+  /// What the meter says of the app's budgets; a stop ends the guest.
+  func setBudget(_ new: BudgetHold) {
+    eventLoop.execute { [self] in
+      guard new != hold else { return }
+      hold = new
+      guard case .stopped(let subject, _) = new else { return }
+      journal.note(.budget, "stopped: the budget for \(subject) is used up")
+      apply(.stop)
+    }
   }
 
   private func backoffError(until: NIODeadline) -> HostError {

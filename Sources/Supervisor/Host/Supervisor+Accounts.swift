@@ -33,23 +33,68 @@ extension Supervisor: AccountOperations, HostOperations {
       requests: UInt64(usage.total(Meters.requests)))
   }
 
-  package func report(_ query: ReportQuery) async throws -> RenderedReport {
-    throw HostError(.unsupported, "report", "not wired yet")
+  package func report(_ query: AdminAPI.ReportQuery) async throws -> RenderedReport {
+    let app = try query.app.map { try find($0).app.id }
+    let now = clock.wall()
+    let month = now.date
+    let wanted = Meter.ReportQuery(
+      kind: query.kind == .cost ? .cost : .usage, apps: app.map { [$0] } ?? [],
+      by: Self.dimensions(query),
+      since: query.since.map(WallTime.init)
+        ?? CalendarDate(year: month.year, month: month.month, day: 1).start,
+      until: query.until.map(WallTime.init) ?? WallTime(microseconds: now.microseconds + 1))
+    let book = meter.book
+    let site = Report.Site(
+      accountID: "bulkhead", accountName: "Bulkhead", organisation: "Bulkhead",
+      appNames: Dictionary(
+        uniqueKeysWithValues: registry.all.map { ($0.id, $0.manifest.app.name) }))
+    return try await onQueue(meterQueue) {
+      // The lines up to this moment, not to the last tick: who asks wants to see what was just used.
+      try book.tick()
+      return try Self.render(try book.report(wanted), query, site)
+    }
+  }
+
+  /// What rows are kept apart by. A day or an hour is of an app; a FOCUS file needs both.
+  private static func dimensions(
+    _ query: AdminAPI.ReportQuery
+  ) -> [Meter.ReportQuery.Dimension] {
+    switch (query.groupBy, query.kind, query.format) {
+    case (.hour, _, _): [.app, .hour]
+    case (.day, _, _), (_, .cost, .csv): [.app, .day]
+    case (.app, _, _): [.app]
+    case (.meter, _, _): [.meter]
+    case (.destination, _, _): [.app, .destination]
+    }
+  }
+
+  private static func render(
+    _ report: Report, _ query: AdminAPI.ReportQuery, _ site: Report.Site
+  ) throws -> RenderedReport {
+    switch query.format {
+    case .table: RenderedReport(mediaType: "text/plain; charset=utf-8", text: report.table())
+    case .json: RenderedReport(mediaType: "application/json", text: report.json())
+    case .html: RenderedReport(mediaType: "text/html; charset=utf-8", text: report.html())
+    case .csv:
+      RenderedReport(
+        mediaType: "text/csv; charset=utf-8",
+        text: query.kind == .cost ? try report.focusCSV(site) : report.usageCSV())
+    }
   }
 
   package func limits(_ text: String) async throws -> LimitReport {
     let app = try find(text).app
     return LimitReport(
       app: app.id, asked: LimitSummary(app.manifest.limits),
-      effective: LimitSummary(app.effectiveLimits), budgets: [])
+      effective: LimitSummary(app.effectiveLimits),
+      budgets: meter.book.standings(app: app.id).map(Budget.init))
   }
 
   package func changeLimits(_ text: String, _ change: LimitChange) async throws -> LimitReport {
     let (app, handle) = try find(text)
-    guard change.budget == nil, change.removeBudget == nil else {
-      throw HostError(.unsupported, "budget", "not wired yet")
-    }
     return try await changing(app.id) {
+      try await changeBudgets(of: app.id, change)
+      guard change.setsResources else { return try await limits(app.id) }
       let updated = try await onQueue(storeQueue) { [registry] in
         try registry.update(app.id) { $0.apply(change) }
       }
@@ -60,8 +105,82 @@ extension Supervisor: AccountOperations, HostOperations {
     }
   }
 
+  private func changeBudgets(of app: String, _ change: LimitChange) async throws {
+    let book = meter.book
+    if let budget = change.budget {
+      let limit = AppLimit(
+        app: app, subject: budget.meter, period: LimitPeriod(budget.period), amount: budget.max,
+        action: LimitAction(budget.action))
+      try await onQueue(meterQueue) { try book.setLimit(limit) }
+    }
+    if let name = change.removeBudget {
+      let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+      let period = parts.count == 2 ? LimitPeriod(rawValue: parts[1]) : nil
+      let isRemoved = try await onQueue(meterQueue) {
+        guard let period else { return false }
+        return try book.removeLimit(app: app, subject: parts[0], period: period)
+      }
+      guard isRemoved else {
+        throw HostError(
+          .notFound, "budget", "\(app) has no budget \(name). `bulkhead limit \(app)` lists them.")
+      }
+    }
+    applyBudgets()
+  }
+
+  /// Tells every runner where its app stands. Also called after each tick of the meter.
+  func applyBudgets() {
+    for handle in apps.all {
+      let (state, cause) = meter.book.decision(app: handle.id)
+      handle.runner.setBudget(BudgetHold(state, cause))
+    }
+  }
+
   package func metrics() async throws -> String {
-    throw HostError(.unsupported, "metrics", "not wired yet")
+    let facts = registry.all.map { app in
+      MetricsSnapshot.AppFacts(
+        app: app.id, isUp: apps[app.id]?.runner.published.current.state == .running,
+        version: app.manifest.app.version, publisher: app.manifest.app.authors.first ?? "",
+        memoryLimitBytes: Int64(app.effectiveLimits.memoryBytes),
+        storageLimitBytes: Int64(app.effectiveLimits.storageBytes))
+    }
+    return meter.book.metrics(facts: facts, hostVersion: hostVersion).text()
+  }
+}
+
+extension LimitChange {
+  var setsResources: Bool {
+    reset || cpuCores != nil || memoryBytes != nil || processes != nil || storageBytes != nil
+  }
+}
+
+extension LimitPeriod {
+  init(_ period: Budget.Period) {
+    switch period {
+    case .hour: self = .hour
+    case .day: self = .day
+    case .month: self = .month
+    }
+  }
+}
+
+extension LimitAction {
+  init(_ action: Budget.Action) {
+    switch action {
+    case .warn: self = .warn
+    case .throttle: self = .throttle
+    case .stop: self = .stop
+    }
+  }
+}
+
+extension Budget {
+  init(_ standing: LimitStanding) {
+    let limit = standing.limit
+    self.init(
+      meter: limit.subject, period: Period(rawValue: limit.period.rawValue) ?? .month,
+      max: limit.amount, action: Action(rawValue: limit.action.rawValue) ?? .warn,
+      used: standing.used)
   }
 }
 

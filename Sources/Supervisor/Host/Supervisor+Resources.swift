@@ -23,9 +23,10 @@ extension Supervisor: ResourceOperations {
     _ text: String, database: String, _ request: SQLRequest
   ) async throws -> SQLResult {
     let handle = try find(text).handle
+    if !request.write { try await requireReadOnly(handle.sql, database, request.sql) }
     let params: JSONValue = [
       "database": .string(database), "sql": .string(request.sql),
-      "params": .array(request.params), "readOnly": .bool(!request.write),
+      "params": .array(request.params),
     ]
     let isQuery = !request.write || Self.returnsRows(request.sql)
     let answer = try await call(
@@ -43,6 +44,21 @@ extension Supervisor: ResourceOperations {
       columns: (answer["columns"]?.array ?? []).compactMap(\.string),
       rows: Array(rows.prefix(request.rowsMax)), changes: 0, lastInsertRowID: 0,
       truncated: rows.count > request.rowsMax)
+  }
+
+  /// SQLite itself says whether a statement writes (`sqlite3_stmt_readonly`).
+  private func requireReadOnly(
+    _ broker: SQLBroker, _ database: String, _ sql: String
+  ) async throws {
+    let answer = try await call(
+      broker,
+      ServiceRequest(
+        method: "sql.explain", params: ["database": .string(database), "sql": .string(sql)],
+        body: ByteBuffer(), meta: .init()))
+    guard answer["readOnly"]?.bool == true else {
+      throw HostError(
+        .permission, "sql.write", "This statement writes. Add --write if that is what you want.")
+    }
   }
 
   private static func returnsRows(_ sql: String) -> Bool {

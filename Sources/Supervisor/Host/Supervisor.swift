@@ -140,7 +140,7 @@ public final class Supervisor: Sendable {
   public func run(onReady: @escaping @Sendable (String) async -> Void) async throws {
     let interrupt = Interrupt()
     try sweepAndLoad()
-    meter.start()
+    meter.start { [weak self] in self?.applyBudgets() }
     do {
       try await gateway.start(host: configuration.listenHost, port: configuration.listenPort)
       startTicking()
@@ -162,10 +162,11 @@ public final class Supervisor: Sendable {
     await takeDown()
   }
 
-  /// Hummingbird announces its own start at info; the operator has our line already.
+  /// Hummingbird announces its own start; the operator has our line already.
   private var quietLogger: Logger {
     var logger = logger
-    logger.logLevel = max(logger.logLevel, .warning)
+    // Its complaint about being cancelled is how it is told to stop.
+    logger.logLevel = .critical
     return logger
   }
 

@@ -16,6 +16,8 @@ final class MeterLoop: Sendable {
   private let logger: Logger
   private let apps: @Sendable () -> [InstalledApp]
   private let isStopping = Atomic<Bool>(false)
+  /// Called after each tick: what was used may have changed what apps may do.
+  private let afterTick = Mutex<(@Sendable () -> Void)?>(nil)
   private let hasStopped = Mutex(false)
 
   init(
@@ -28,7 +30,8 @@ final class MeterLoop: Sendable {
     self.apps = apps
   }
 
-  func start() {
+  func start(afterTick: @escaping @Sendable () -> Void) {
+    self.afterTick.withLock { $0 = afterTick }
     HostThread.start(named: "meter") { [self] in run() }
   }
 
@@ -105,6 +108,7 @@ final class MeterLoop: Sendable {
       for event in outcome.events {
         logger.notice("meter: \(event.detail)", metadata: ["app": "\(event.app ?? "-")"])
       }
+      afterTick.withLock { $0 }?()
     } catch {
       logger.error(
         "an interval was not written; the next will hold it", metadata: ["error": "\(error)"])
