@@ -83,6 +83,7 @@ class AsyncConnection(Connection):
     _output_type = AsyncOutputStream
 
     loop: asyncio.AbstractEventLoop
+    _ended: _Wake
 
     @classmethod
     def adopt(cls, connection: Connection) -> AsyncConnection:

@@ -42,7 +42,7 @@ class Channel:
         self._reader = FrameReader(fd)
         # id: [what came, the signal of the thread that waits, whether it is a stream]
         self._waiting: dict[int, list[Any]] = {}
-        self._streams: dict[int, ResultStream] = {}
+        self._streams: dict[Any, ResultStream] = {}
         self._next = 0
 
     def request(self, text: str, body: bytes) -> tuple[dict[str, Any], bytes, bool]:
@@ -123,8 +123,9 @@ class Channel:
         if "stream" in message:
             name = message["stream"]
             stream = self._streams[name] = ResultStream(self, name, taken[1])
-            taken = (message, stream, True)
-        found[0] = taken
+            found[0] = (message, stream, True)
+        else:
+            found[0] = taken
         if found is not slot and found[1] is not None:
             found[1].set()
 

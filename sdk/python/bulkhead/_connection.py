@@ -123,9 +123,9 @@ class Connection:
         self._serving = False
         self._waiting: list[Request] = []
         self._active: dict[Any, Request] = {}
-        self._calls: dict[int, list[Any]] = {}
-        self._inputs: dict[int, InputStream] = {}
-        self._outputs: dict[int, OutputStream] = {}
+        self._calls: dict[Any, list[Any]] = {}
+        self._inputs: dict[Any, InputStream] = {}
+        self._outputs: dict[Any, OutputStream] = {}
         self._next_id = 0
         self._next_stream = 0
         self._idle = 0
@@ -213,7 +213,7 @@ class Connection:
             if len(body) > 4096:
                 self._write(encoded, body)
             else:
-                self._write(b"%b%b" % (encoded, body) if body else encoded)
+                self._write(b"".join((encoded, body)) if body else encoded)
 
     def _write(self, first: bytes, second: Bytes | None = None) -> None:
         try:
@@ -298,12 +298,12 @@ class Connection:
         while not self._leaving:
             try:
                 taken = self._reader.read()
+                request = None if taken is None else self._dispatch(*taken)
             except (OSError, FrameError, ValueError) as error:
-                self.fault, taken = str(error), None
+                self.fault, taken, request = str(error), None, None
             if taken is None:
                 self._end()
                 return None
-            request = self._dispatch(*taken)
             if request is not None:
                 return request
         self._left()
@@ -368,9 +368,10 @@ class Connection:
         self._started.set()
 
     def _shutdown(self, request: Request) -> None:
+        # In this order: whoever finishes once `stopping` is set may end the socket.
+        request.respond({})
         with self._state_lock:
             self.stopping = True
-        request.respond({})
         self._finish_if_idle()
 
     def _finish_if_idle(self) -> None:
@@ -425,7 +426,7 @@ class Connection:
             pass  # The host is gone; the reading thread notices.
 
     def _complete(self, message: dict[str, Any], body: bytes, flat: bool) -> None:
-        slot = self._calls.pop(message.get("id"), None)  # type: ignore[arg-type]
+        slot = self._calls.pop(message.get("id"), None)
         if slot is None:
             return
         if "stream" in message:

@@ -56,6 +56,7 @@ def plain(value: Any) -> Any:
     if kind is bytearray or kind is memoryview:
         return bytes(value)
     # Subclasses, as what they are underneath: True is 1, an IntEnum its integer.
+    base: Any
     for base in (int, float, str, bytes):
         if isinstance(value, base):
             return plain(base(value))
@@ -89,7 +90,8 @@ def encode_params(params: Params, blobs: Blobs) -> str:
     if isinstance(params, (str, bytes)):
         raise HostError("params.value", "params is one value; write (value,)")
     if hasattr(params, "keys"):
-        return dumps({str(key): _value(params[key], blobs) for key in params.keys()})
+        named: Any = params
+        return dumps({str(key): _value(named[key], blobs) for key in named.keys()})
     return dumps([_value(value, blobs) for value in params])
 
 

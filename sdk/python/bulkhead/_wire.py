@@ -56,7 +56,7 @@ def head(text: str, body_length: int = 0) -> bytes:
 def frame(message: dict[str, Any], body: Bytes = b"") -> bytes:
     """A whole small frame."""
     encoded = head(dumps(message), len(body))
-    return b"%b%b" % (encoded, body) if body else encoded
+    return b"".join((encoded, body)) if body else encoded
 
 
 def data_text(stream: int, end: bool, error: str | None = None) -> str:

@@ -26,7 +26,7 @@ def _refuse(value: object) -> Any:
 
 
 def _accelerated() -> tuple[Any, Any, Any]:
-    from _json import encode_basestring, make_encoder, make_scanner  # type: ignore[import-not-found]
+    from _json import encode_basestring, make_encoder, make_scanner
 
     class Settings:
         strict = True
@@ -36,7 +36,7 @@ def _accelerated() -> tuple[Any, Any, Any]:
         parse_int = int
         parse_constant = float
 
-    scan = make_scanner(Settings)
+    scan = make_scanner(Settings)  # type: ignore[arg-type]
     encode = make_encoder(
         None, _refuse, encode_basestring, None, ":", ",", False, False, False
     )

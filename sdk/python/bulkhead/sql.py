@@ -150,7 +150,8 @@ class _Statements:
             self._named,
             quote(sql),
         )
-        return _ask(text + "}", b"")[0]
+        plan: dict[str, Any] = _ask(text + "}", b"")[0]
+        return plan
 
     def _many(self, sql: str, chunk: bytes, timeout: float | None) -> Outcome:
         part = '{"sql":%s,"rows":{"body":[0,%d]}}' % (quote(sql), len(chunk))
