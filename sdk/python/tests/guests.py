@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 import unittest
 
-from .fake_host import FakeHost
+from fake_host import FakeHost
 
 
 class GuestTest(unittest.TestCase):

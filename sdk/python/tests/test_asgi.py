@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import threading
 
-from .guests import GuestTest
+from guests import GuestTest
 
 ECHO = """
 import bulkhead, asyncio

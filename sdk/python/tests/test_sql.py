@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import unittest
 
-from .guests import GuestTest
+from guests import GuestTest
 
 
 class Values(GuestTest):

@@ -3,7 +3,7 @@ import sys
 import threading
 import unittest
 
-from .guests import GuestTest
+from guests import GuestTest
 
 HELLO = """
 import bulkhead
@@ -180,7 +180,7 @@ class Serving(GuestTest):
     def test_outside_the_host_it_says_what_to_do(self):
         import subprocess
 
-        from .fake_host import SDK
+        from fake_host import SDK
 
         done = subprocess.run([sys.executable, "-c", HELLO], capture_output=True, text=True,
                               env={"PYTHONPATH": str(SDK)})
