@@ -1,50 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Entries, kept in the app's database ``main``."""
+"""Entries, kept in the app's database ``main``; its tables are made by ``migrations/main``."""
 
 from __future__ import annotations
 
-from bulkhead import HostError, sql
+from bulkhead import sql
 
 TITLE_MAX = 200
 TEXT_MAX = 50_000
 PAGE = 20
 
-# The index of the text follows the table by triggers, so that no writer can forget it.
-_SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS entry (
-         id INTEGER PRIMARY KEY,
-         written TEXT NOT NULL,
-         changed TEXT,
-         title TEXT NOT NULL,
-         text TEXT NOT NULL)""",
-    """CREATE VIRTUAL TABLE IF NOT EXISTS entry_text USING fts5(
-         title, text, content='entry', content_rowid='id',
-         tokenize='unicode61 remove_diacritics 2')""",
-    """CREATE TRIGGER IF NOT EXISTS entry_added AFTER INSERT ON entry BEGIN
-         INSERT INTO entry_text(rowid, title, text) VALUES (new.id, new.title, new.text);
-       END""",
-    """CREATE TRIGGER IF NOT EXISTS entry_removed AFTER DELETE ON entry BEGIN
-         INSERT INTO entry_text(entry_text, rowid, title, text)
-           VALUES ('delete', old.id, old.title, old.text);
-       END""",
-    """CREATE TRIGGER IF NOT EXISTS entry_changed AFTER UPDATE ON entry BEGIN
-         INSERT INTO entry_text(entry_text, rowid, title, text)
-           VALUES ('delete', old.id, old.title, old.text);
-         INSERT INTO entry_text(rowid, title, text) VALUES (new.id, new.title, new.text);
-       END""",
-)
-
 _db = sql.open("main")
 _COLUMNS = "id, written, changed, title, text"
 
+# What the index is told of a row that comes, and of one that goes.
+_INDEX = "INSERT INTO entry_text (rowid, title, text)"
+_FORGET = """INSERT INTO entry_text (entry_text, rowid, title, text)
+             SELECT 'delete', id, title, text FROM entry WHERE id = ?"""
+
 
 def _rows(statement: str, params: tuple[object, ...]) -> list[dict[str, object]]:
-    try:
-        return list(_db.query(statement, params).dicts())
-    except HostError as error:
-        if "no such table" not in error.message:
-            raise
-    _db.batch(_SCHEMA)
     return list(_db.query(statement, params).dicts())
 
 
@@ -80,22 +54,37 @@ def get(number: int) -> dict[str, object] | None:
 
 
 def add(title: str, text: str) -> dict[str, object]:
-    made = _one(
-        f"""INSERT INTO entry (written, title, text)
-            VALUES (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?, ?) RETURNING {_COLUMNS}""",
-        (title, text),
+    made, _ = _db.batch(
+        [
+            (
+                f"""INSERT INTO entry (written, title, text)
+                    VALUES (strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?, ?) RETURNING {_COLUMNS}""",
+                (title, text),
+            ),
+            (_INDEX + " VALUES (last_insert_rowid(), ?, ?)", (title, text)),
+        ]
     )
-    assert made is not None
-    return made
+    return made.one().as_dict()
 
 
 def change(number: int, title: str, text: str) -> dict[str, object] | None:
-    return _one(
-        f"""UPDATE entry SET title = ?, text = ?, changed = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
-            WHERE id = ? RETURNING {_COLUMNS}""",
-        (title, text, number),
+    _, made, _ = _db.batch(
+        [
+            (_FORGET, (number,)),
+            (
+                f"""UPDATE entry SET title = ?, text = ?,
+                      changed = strftime('%Y-%m-%dT%H:%M:%SZ', 'now')
+                    WHERE id = ? RETURNING {_COLUMNS}""",
+                (title, text, number),
+            ),
+            (_INDEX + " SELECT id, title, text FROM entry WHERE id = ?", (number,)),
+        ]
     )
+    return made.one().as_dict() if made else None
 
 
 def remove(number: int) -> bool:
-    return _db.execute("DELETE FROM entry WHERE id = ?", (number,)).changes == 1
+    _, gone = _db.batch(
+        [(_FORGET, (number,)), ("DELETE FROM entry WHERE id = ?", (number,))]
+    )
+    return gone.changes == 1
