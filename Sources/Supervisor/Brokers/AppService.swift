@@ -8,10 +8,14 @@ import NIOCore
 final class AppService: GuestService {
   private let brokers: [String: any Broker]
   private let onLeave: @Sendable () -> Void
+  let hostWork: HostWork?
 
   /// - Parameter brokers: by area, the part of a method's name before the dot.
-  init(brokers: [String: any Broker], onLeave: @escaping @Sendable () -> Void) {
+  init(
+    brokers: [String: any Broker], hostWork: HostWork?, onLeave: @escaping @Sendable () -> Void
+  ) {
     self.brokers = brokers
+    self.hostWork = hostWork
     self.onLeave = onLeave
   }
 

@@ -9,6 +9,12 @@ package protocol GuestService: Sendable {
   func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void)
   /// The guest's connection ended: nothing that is still under way is wanted.
   func guestLeft()
+  /// Where the host's work for this guest is charged; nil where nobody counts.
+  var hostWork: HostWork? { get }
+}
+
+extension GuestService {
+  package var hostWork: HostWork? { nil }
 }
 
 package struct ServiceRequest: Sendable {

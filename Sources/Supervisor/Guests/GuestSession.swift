@@ -92,7 +92,7 @@ final class GuestSession: ChannelInboundHandler {
   func channelActive(context: ChannelHandlerContext) {
     // The process may be gone before its socket was taken over.
     guard phase == .connecting else { return context.close(promise: nil) }
-    let socket = GuestSocket(channel: context.channel, now: now)
+    let socket = GuestSocket(channel: context.channel, hostWork: service.hostWork, now: now)
     socket.onProgress = { [weak self] in self?.madeProgress() }
     self.socket = socket
     phase = .shaking
@@ -104,8 +104,17 @@ final class GuestSession: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let bytes = unwrapInboundIn(data)
+    if let hostWork = service.hostWork {
+      hostWork.measured { receive(bytes) }
+    } else {
+      receive(bytes)
+    }
+  }
+
+  private func receive(_ bytes: ByteBuffer) {
     guard phase != .ended else { return }
-    reader.append(unwrapInboundIn(data))
+    reader.append(bytes)
     do throws(ProtocolViolation) {
       while phase != .ended, let frame = try reader.next() {
         midFrameSince = nil

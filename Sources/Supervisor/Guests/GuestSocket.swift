@@ -7,6 +7,7 @@ import NIOCore
 /// Confined to its channel's event loop.
 final class GuestSocket {
   let channel: any Channel
+  private let hostWork: HostWork?
   private var outgoing: ByteBuffer
   private var writer = JSONWriter(capacity: 1_024)
   private var flushIsScheduled = false
@@ -23,10 +24,12 @@ final class GuestSocket {
   /// Past this a part is not copied behind the others but written by itself.
   private static let copiedBodyMax = 16_384
 
+  /// - Parameter hostWork: where writing is charged.
   init(
-    channel: any Channel, now: @escaping @Sendable () -> NIODeadline = { .now() }
+    channel: any Channel, hostWork: HostWork? = nil, now: @escaping @Sendable () -> NIODeadline = { .now() }
   ) {
     self.channel = channel
+    self.hostWork = hostWork
     self.now = now
     outgoing = channel.allocator.buffer(capacity: 4_096)
     lastProgress = now()
@@ -69,6 +72,11 @@ final class GuestSocket {
 
   private func flush() {
     flushIsScheduled = false
+    guard let hostWork else { return flushNow() }
+    hostWork.measured { flushNow() }
+  }
+
+  private func flushNow() {
     writeOutgoing()
     channel.flush()
   }

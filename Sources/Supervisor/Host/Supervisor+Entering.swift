@@ -20,13 +20,14 @@ extension Supervisor {
     let loop = group.next()
     let sql = SQLBroker(
       spec: spec, eventLoop: loop, starter: starter, watcher: watcher, journal: log)
+    let hostWork = try HostWork(app: app.id, registry: meter.book.registry)
     let services = brokers(for: app.id, log: log, sql: sql)
     let runner = AppRunner(
       spec: spec, isEnabled: app.record.isEnabled, eventLoop: loop, starter: starter,
       journal: log
     ) { started in
       if let socket = started.sqlSocket { sql.guestArrived(directSocket: socket) }
-      return AppService(brokers: services) { sql.guestLeft() }
+      return AppService(brokers: services, hostWork: hostWork) { sql.guestLeft() }
     }
     let handle = AppHandle(
       id: app.id, runner: runner, sql: sql, log: log,

@@ -72,20 +72,42 @@ extension Supervisor: ResourceOperations {
     let reply = await withCheckedContinuation { continuation in
       broker.handle(request) { continuation.resume(returning: $0) }
     }
+    return try Self.result(reply).get()
+  }
+
+  private static func result(_ reply: ServiceReply) -> Result<JSONValue, any Error> {
     switch reply {
-    case .result(let result, _): return result
+    case .result(let result, _): return .success(result)
     case .failure(let error):
       let code = error.data["code"]?.string ?? "sql"
-      throw HostError(
-        HostError.Area(rawValue: String(code.prefix { $0 != "." })) ?? .sql,
-        String(code.drop { $0 != "." }.dropFirst()), error.message)
+      return .failure(
+        HostError(
+          HostError.Area(rawValue: String(code.prefix { $0 != "." })) ?? .sql,
+          String(code.drop { $0 != "." }.dropFirst()), error.message))
     }
   }
 
+  /// Writes a consistent copy, taken while the app goes on working, to a file of the operator's.
   package func backUp(
     _ text: String, database: String, _ request: SQLBackupRequest
   ) async throws -> SQLBackupReport {
-    throw HostError(.unsupported, "backup", "not wired yet")
+    let handle = try find(text).handle
+    let file = try BackupTarget(path: request.file)
+    let answer: JSONValue
+    do {
+      answer = try await withCheckedThrowingContinuation { continuation in
+        handle.sql.handle(
+          ServiceRequest(
+            method: "sql.backup", params: ["database": .string(database)], body: ByteBuffer(),
+            meta: .init(deadlineMs: 30_000)), onPiece: { file.write($0) }
+        ) { continuation.resume(with: Self.result($0)) }
+      }
+      try await onQueue(storeQueue) { try file.finish() }
+    } catch {
+      file.discard()
+      throw error
+    }
+    return SQLBackupReport(file: request.file, bytes: answer["bytes"]?.int ?? file.bytes)
   }
 
   package func secrets(_ text: String) async throws -> [SecretInfo] {

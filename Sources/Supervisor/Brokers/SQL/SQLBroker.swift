@@ -14,7 +14,11 @@ final class SQLBroker: @unchecked Sendable {
     case running(SQLWorkerLink, any GuestProcess)
   }
 
-  typealias Waiting = (request: ServiceRequest, reply: @Sendable (ServiceReply) -> Void)
+  struct Waiting {
+    var request: ServiceRequest
+    var onPiece: (@Sendable (ByteBuffer) -> Void)?
+    var reply: @Sendable (ServiceReply) -> Void
+  }
 
   let eventLoop: any EventLoop
   private let starter: any SQLWorkerStarter
@@ -49,14 +53,21 @@ final class SQLBroker: @unchecked Sendable {
   }
 
   func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
-    eventLoop.execute { self.accept(request, reply) }
+    eventLoop.execute { self.accept(Waiting(request: request, onPiece: nil, reply: reply)) }
   }
 
-  private func accept(
-    _ request: ServiceRequest, _ reply: @escaping @Sendable (ServiceReply) -> Void
+  /// For the operator: a request whose answer's body comes piece by piece, on the event loop.
+  func handle(
+    _ request: ServiceRequest, onPiece: @escaping @Sendable (ByteBuffer) -> Void,
+    reply: @escaping @Sendable (ServiceReply) -> Void
   ) {
+    eventLoop.execute { self.accept(Waiting(request: request, onPiece: onPiece, reply: reply)) }
+  }
+
+  private func accept(_ call: Waiting) {
+    let (request, reply) = (call.request, call.reply)
     lastUse = .now()
-    guard request.params["stream"]?.bool != true else {
+    guard call.onPiece != nil || request.params["stream"]?.bool != true else {
       return reply(
         .failure(
           HostError(
@@ -64,24 +75,22 @@ final class SQLBroker: @unchecked Sendable {
             "a result is streamed on the app's own SQL socket (BULKHEAD_SQL_FD) only")))
     }
     switch worker {
-    case .running(let link, _): send(request, reply, over: link)
+    case .running(let link, _): send(call, over: link)
     case .none, .starting:
       guard waiting.count < Self.waitingMax else {
         return reply(
           .failure(HostError(.overloaded, "sql", "too many statements wait for the SQL worker")))
       }
-      waiting.append((request, reply))
+      waiting.append(call)
       startIfNeeded()
     }
   }
 
-  private func send(
-    _ request: ServiceRequest, _ reply: @escaping @Sendable (ServiceReply) -> Void,
-    over link: SQLWorkerLink
-  ) {
-    let asked = request.meta.deadlineMs.map { TimeAmount.milliseconds($0) } ?? Self.deadlineDefault
+  private func send(_ call: Waiting, over link: SQLWorkerLink) {
+    let asked =
+      call.request.meta.deadlineMs.map { TimeAmount.milliseconds($0) } ?? Self.deadlineDefault
     let until = NIODeadline.now() + min(asked, Self.deadlineMax) + Self.deadlineGrace
-    link.send(request, until: until, reply: reply)
+    link.send(call.request, until: until, onPiece: call.onPiece, reply: call.reply)
   }
 
   private func startIfNeeded() {
@@ -125,7 +134,7 @@ final class SQLBroker: @unchecked Sendable {
       .whenFailure { _ in started.process.kill() }
     let queued = waiting
     waiting = []
-    for (request, reply) in queued { send(request, reply, over: link) }
+    for call in queued { send(call, over: link) }
   }
 
   private func failedToStart(_ error: HostError, generation current: Int) {
@@ -136,7 +145,7 @@ final class SQLBroker: @unchecked Sendable {
       .upstream, "sql", "the app's SQL worker could not be started", log: error.description)
     let queued = waiting
     waiting = []
-    for (_, reply) in queued { reply(.failure(failure)) }
+    for call in queued { call.reply(.failure(failure)) }
   }
 
   private func exited(_ exit: GuestExit, generation current: Int) {

@@ -11,12 +11,22 @@ final class SQLWorkerLink: ChannelInboundHandler {
   private struct Waiting {
     var reply: @Sendable (ServiceReply) -> Void
     var until: NIODeadline
+    /// Takes the pieces of a streamed answer; nil refuses one.
+    var onPiece: (@Sendable (ByteBuffer) -> Void)?
+  }
+
+  /// A streamed answer on its way: its result is passed on when the last piece has come.
+  private struct Streaming {
+    var waiting: Waiting
+    var result: JSONValue
+    var credit: Int
   }
 
   private let limits = FrameLimits()
   private var reader: FrameReader
   private var socket: GuestSocket?
   private var waiting: [Int64: Waiting] = [:]
+  private var streaming: [Int64: Streaming] = [:]
   private var beforeActive: [(Int64, Message.Request, ByteBuffer)] = []
   private var nextID: Int64 = 1
   private var isOver = false
@@ -36,12 +46,14 @@ final class SQLWorkerLink: ChannelInboundHandler {
   var inFlight: Int { waiting.count }
 
   func send(
-    _ request: ServiceRequest, until: NIODeadline, reply: @escaping @Sendable (ServiceReply) -> Void
+    _ request: ServiceRequest, until: NIODeadline,
+    onPiece: (@Sendable (ByteBuffer) -> Void)? = nil,
+    reply: @escaping @Sendable (ServiceReply) -> Void
   ) {
     guard !isOver else { return reply(.failure(Self.lost)) }
     let id = nextID
     nextID += 1
-    waiting[id] = Waiting(reply: reply, until: until)
+    waiting[id] = Waiting(reply: reply, until: until, onPiece: onPiece)
     let message = Message.Request(
       id: .number(id), method: request.method, params: request.params, meta: request.meta)
     if let socket {
@@ -77,14 +89,59 @@ final class SQLWorkerLink: ChannelInboundHandler {
         throw ProtocolViolation(.responseUnknownID, "the SQL worker answered an unknown id")
       }
       switch response.outcome {
-      case .result(let result): entry.reply(.result(result, body: frame.body))
+      case .result(let result): receive(result, of: entry, response.stream, frame.body)
       case .error(let error): entry.reply(.failure(error))
       }
     case .notification(let method, let params):
       if method == "sql.stats" { onStatistics(params) }
+      if let signal = try StreamSignal(method: method, params: params) {
+        try receive(signal, frame.body)
+      }
     case .request:
       throw ProtocolViolation(.messageInvalid, "the SQL worker asked something of the host")
     }
+  }
+
+  private func receive(
+    _ result: JSONValue, of entry: Waiting, _ stream: Int64?, _ body: ByteBuffer
+  ) {
+    guard let stream else {
+      entry.onPiece?(body)
+      return entry.reply(.result(result, body: body))
+    }
+    guard let onPiece = entry.onPiece else {
+      socket?.send { StreamSignal.stop(stream: stream).write(to: &$0) }
+      return entry.reply(
+        .failure(HostError(.unsupported, "sql.stream", "no streamed answer was asked for")))
+    }
+    onPiece(body)
+    streaming[stream] = Streaming(
+      waiting: entry, result: result, credit: limits.streamCredit - body.readableBytes)
+    grant(body.readableBytes, to: stream)
+  }
+
+  private func receive(_ signal: StreamSignal, _ body: ByteBuffer) throws(ProtocolViolation) {
+    guard case .data(let stream, let isEnd, let failure) = signal,
+      var entry = streaming[stream]
+    else { return }
+    entry.credit -= body.readableBytes
+    guard entry.credit >= 0 else {
+      throw ProtocolViolation(.streamCredit, "the SQL worker sent more than it was granted")
+    }
+    streaming[stream] = isEnd ? nil : entry
+    if body.readableBytes > 0 { entry.waiting.onPiece?(body) }
+    guard isEnd else { return grant(body.readableBytes, to: stream) }
+    if let failure {
+      entry.waiting.reply(.failure(HostError(.sql, "stream", failure)))
+    } else {
+      entry.waiting.reply(.result(entry.result, body: ByteBuffer()))
+    }
+  }
+
+  private func grant(_ bytes: Int, to stream: Int64) {
+    guard bytes > 0 else { return }
+    streaming[stream]?.credit += bytes
+    socket?.send { StreamSignal.credit(stream: stream, bytes: bytes).write(to: &$0) }
   }
 
   /// A worker that let a deadline and its own watchdog pass is stuck: it has to go.
@@ -106,9 +163,10 @@ final class SQLWorkerLink: ChannelInboundHandler {
   func end(_ violation: ProtocolViolation?) {
     guard !isOver else { return }
     isOver = true
-    let all = waiting
+    let all = Array(waiting.values) + streaming.values.map(\.waiting)
     waiting = [:]
-    for entry in all.values { entry.reply(.failure(Self.lost)) }
+    streaming = [:]
+    for entry in all { entry.reply(.failure(Self.lost)) }
     socket?.channel.close(promise: nil)
     onEnd(violation)
   }
