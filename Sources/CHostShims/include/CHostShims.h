@@ -16,3 +16,6 @@ int bh_syncfs(int fd);
 
 /// pipe2(2). 0, or -1 with errno.
 int bh_pipe2(int ends[2], int flags);
+
+/// Whether the beginning of a file can be read without waiting for a disk (preadv2 with RWF_NOWAIT).
+int bh_is_cached(int fd);

@@ -41,6 +41,8 @@ package struct GatewayBounds: Sendable {
   package var pipelinedBytesMax = 65_536
   /// Bytes of answers that wait for a client to read before no further request of its is begun.
   package var unsentBytesMax = 262_144
+  /// Bytes the kernel takes for one connection beyond what it has sent.
+  package var kernelUnsentBytesMax = 262_144
 
   // MARK: assets
 

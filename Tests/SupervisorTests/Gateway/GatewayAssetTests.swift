@@ -94,6 +94,9 @@ private final class Folder {
         for _ in 0..<2 { #expect(try client.get(target).body == "GET \(target) ") }
       }
       #expect(try client.get("/a.txt", method: "DELETE").body == "DELETE /a.txt ")
+      // A body that nobody wants, before the next request.
+      try client.send("GET /a.txt HTTP/1.1\r\nHost: a.localhost\r\nContent-Length: 2\r\n\r\nhi")
+      #expect(try client.readAnswer().body == "plain text")
       try client.send("POST /a.txt HTTP/1.1\r\nHost: a.localhost\r\nContent-Length: 2\r\n\r\nhi")
       #expect(try client.readAnswer().body == "POST /a.txt hi")
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Dispatch
 import GuestAPI
 import Logging
 import NIOCore
@@ -36,7 +37,9 @@ final class GatewayFixture: Sendable {
       options: options, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await gateway.start(host: "127.0.0.1", port: 0)
     let fixture = GatewayFixture(gateway, app, gateway.localAddress?.port ?? 0)
-    do { try await test(fixture) } catch {
+    do {
+      try await withTaskExecutorPreference(BlockingQueue()) { try await test(fixture) }
+    } catch {
       await gateway.shutdown(grace: .zero)
       throw error
     }
@@ -44,6 +47,16 @@ final class GatewayFixture: Sendable {
   }
 
   func client() throws -> RawClient { try RawClient(port: port) }
+}
+
+/// Where a test may block on a socket without holding up the tests beside it.
+private final class BlockingQueue: TaskExecutor {
+  private let queue = DispatchQueue(label: "gateway test", attributes: .concurrent)
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
 }
 
 private struct OneOrigin: OriginTable {

@@ -16,8 +16,9 @@ package enum AssetPath {
     let path = UnsafeRawBufferPointer(rebasing: target[1..<end])
     let index: StaticString = path.isEmpty || path.last == ASCII.slash ? "index.html" : ""
     var isValid = true
+    var isASCII = true
     let text = String(unsafeUninitializedCapacity: path.count + index.utf8CodeUnitCount) { out in
-      guard var count = decode(path, into: out) else {
+      guard var count = decode(path, into: out, isASCII: &isASCII) else {
         isValid = false
         return 0
       }
@@ -28,12 +29,13 @@ package enum AssetPath {
       return count
     }
     // The initialiser repairs what is not UTF-8; a replacement character would then name another file.
-    guard isValid, !text.unicodeScalars.contains("\u{FFFD}") else { return nil }
+    guard isValid, isASCII || !text.unicodeScalars.contains("\u{FFFD}") else { return nil }
     return text
   }
 
   private static func decode(
-    _ path: UnsafeRawBufferPointer, into out: UnsafeMutableBufferPointer<UInt8>
+    _ path: UnsafeRawBufferPointer, into out: UnsafeMutableBufferPointer<UInt8>,
+    isASCII: inout Bool
   ) -> Int? {
     var (count, at) = (0, 0)
     var isSegmentStart = true
@@ -52,6 +54,7 @@ package enum AssetPath {
       guard byte >= ASCII.space, byte != 0x7f, byte != UInt8(ascii: "\\"),
         !(isSlash && (isEncoded || isSegmentStart)), !(isSegmentStart && byte == ASCII.dot)
       else { return nil }
+      if byte > 0x7f { isASCII = false }
       out[count] = byte
       count += 1
       isSegmentStart = isSlash

@@ -138,6 +138,13 @@ final class AssetStore: Sendable {
     }
   }
 
+  /// Opens a file to be sent if it takes no waiting; see `open`.
+  func openAtOnce(
+    _ asset: Asset, in root: String
+  ) -> (descriptor: Int32, identity: Asset.Identity)? {
+    files.openAtOnce(asset.path, in: root)
+  }
+
   /// Opens a file to be sent, off the event loop. `body` is called on `loop`, with nil if the file is gone; the
   /// descriptor is its to close.
   func open(

@@ -90,6 +90,7 @@ extension GatewayConnection {
       sendFromMemory(asset, range)
       return
     }
+    if let opened = core.assets.openAtOnce(asset, in: root) { return send(asset, range, opened) }
     phase = .files
     core.assets.open(asset, in: root, on: loop.eventLoop) { opened in
       guard self.phase == .files else {

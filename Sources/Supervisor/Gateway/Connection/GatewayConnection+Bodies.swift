@@ -53,10 +53,11 @@ extension GatewayConnection {
   func drain() -> Bool {
     while !decoder.isDone, dropBody() {}
     guard phase == .draining else { return false }
-    if decoder.isDone {
+    if decoder.isDone, keepsAlive {
       nextRequest()
       return true
     }
+    if decoder.isDone { closeGracefully(lingers: false) }
     if droppedBytes > core.bounds.drainedBodyMax { closeGracefully(lingers: true) }
     return false
   }

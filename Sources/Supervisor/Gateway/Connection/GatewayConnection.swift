@@ -182,6 +182,8 @@ final class GatewayConnection: ChannelDuplexHandler, @unchecked Sendable {
     isProcessing = true
     while advance() {}
     isProcessing = false
+    // Lets go of what has been read, so that the next read can use its memory again.
+    if inbox.readableBytes == 0 { inbox = ByteBuffer() }
     if needsFlush, !isReading { flushOut() }
     if isReadHeldBack, wantsBytes {
       isReadHeldBack = false
