@@ -40,10 +40,10 @@ func time(_ arguments: [String]) -> Double {
 /// The bare program measures itself: its own start does not count.
 func bareTime() -> Double {
   guard let stream = popen(directory + "/LaunchBaseline 1", "r") else { return .nan }
-  var line = [CChar](repeating: 0, count: 64)
-  let text = fgets(&line, Int32(line.count), stream).map { String(cString: $0) } ?? ""
+  var line = [UInt8](repeating: 0, count: 64)
+  let count = fread(&line, 1, line.count, stream)
   pclose(stream)
-  return Double(text.dropLast()) ?? .nan
+  return Double(String(decoding: line[..<max(0, count - 1)], as: UTF8.self)) ?? .nan
 }
 
 let rounds = CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) ?? 100 : 100

@@ -4,23 +4,23 @@ import CHostShims
 /// How a cell is built: everything that does not depend on which command runs in it.
 ///
 /// Two launches with equal cell plans can use cells built ahead of need.
-struct CellPlan: Sendable, Equatable {
-  var identity: Identity
+package struct CellPlan: Sendable, Equatable {
+  package var identity: Identity
   var hostname = "app"
-  var cgroup = CgroupPlacement()
-  var steps: [Step] = []
-  var forbidsUserNamespaces = true
+  package var cgroup = CgroupPlacement()
+  package var steps: [Step] = []
+  package var forbidsUserNamespaces = true
 
-  struct Identity: Sendable, Equatable {
-    var insideUID: UInt32 = 1000
-    var insideGID: UInt32 = 1000
-    var outsideUID: UInt32
-    var outsideGID: UInt32
-    var isPrivileged: Bool
+  package struct Identity: Sendable, Equatable {
+    package var insideUID: UInt32 = 1000
+    package var insideGID: UInt32 = 1000
+    package var outsideUID: UInt32
+    package var outsideGID: UInt32
+    package var isPrivileged: Bool
   }
 
   /// One thing made in the new root, in order. Paths inside are relative to it.
-  enum Step: Sendable, Equatable {
+  package enum Step: Sendable, Equatable {
     case directory(String, mode: UInt32 = 0o755)
     case link(target: String, path: String)
     case file(String, content: String)
@@ -29,18 +29,19 @@ struct CellPlan: Sendable, Equatable {
     case proc(options: String)
   }
 
-  enum BindKind: UInt32, Sendable { case directory = 0, file, device }
+  package enum BindKind: UInt32, Sendable { case directory = 0, file, device }
 
-  struct MountAttributes: OptionSet, Sendable, Equatable {
-    let rawValue: UInt64
-    static let readOnly = MountAttributes(rawValue: 0x1)
-    static let noSetuid = MountAttributes(rawValue: 0x2)
-    static let noDevices = MountAttributes(rawValue: 0x4)
-    static let noExecute = MountAttributes(rawValue: 0x8)
+  package struct MountAttributes: OptionSet, Sendable, Equatable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+    package static let readOnly = MountAttributes(rawValue: 0x1)
+    package static let noSetuid = MountAttributes(rawValue: 0x2)
+    package static let noDevices = MountAttributes(rawValue: 0x4)
+    package static let noExecute = MountAttributes(rawValue: 0x8)
   }
 
   /// The CELL plan in the bytes of `bh_launch.h`.
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var writer = PlanWriter()
     writer.record(BH_REC_IDENTITY) {
       $0.value(

@@ -69,10 +69,13 @@ enum KernelFile {
     return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
   }
 
-  static func isDirectory(_ path: String) -> Bool {
+  /// `S_IFDIR` and so on, of the thing itself and not of what a link means; nil when there is none.
+  static func kind(_ path: String) -> mode_t? {
     var status = stat()
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    return lstat(path, &status) == 0 ? status.st_mode & S_IFMT : nil
   }
+
+  static func isDirectory(_ path: String) -> Bool { kind(path) == S_IFDIR }
 }
 
 /// `realpath`: links resolved, or the errno.

@@ -5,20 +5,22 @@ import CHostShims
 ///
 /// Rights a kernel does not know must not be named, neither as handled nor in a rule (EINVAL):
 /// everything is masked by the ABI. Debian 12's own kernel has ABI 2.
-struct LandlockRules: Sendable, Equatable {
-  var handledFiles: UInt64
-  var handledNetwork: UInt64
-  var scoped: UInt64
+package struct LandlockRules: Sendable, Equatable {
+  package var handledFiles: UInt64
+  package var handledNetwork: UInt64
+  package var scoped: UInt64
   /// Path inside → rights.
-  var paths: [Path]
+  package var paths: [Path]
 
-  struct Path: Sendable, Equatable {
-    var path: String
-    var rights: UInt64
+  package struct Path: Sendable, Equatable {
+    package var path: String
+    package var rights: UInt64
   }
 
   /// `readable`, `executable` and `writable` are paths inside that exist in the cell.
-  init?(abi: Int, executable: [String], readable: [String], writable: [String], devices: [String]) {
+  package init?(
+    abi: Int, executable: [String], readable: [String], writable: [String], devices: [String]
+  ) {
     guard abi >= 1 else { return nil }
     let known = Self.knownFileRights(abi: abi)
     handledFiles = known

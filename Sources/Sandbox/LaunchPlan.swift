@@ -2,14 +2,14 @@
 import Glibc
 
 /// policy + host facts → exactly what the launcher will do. Pure: no system call is made here.
-struct LaunchPlan: Sendable, Equatable {
-  var cell: CellPlan
-  var start: StartPlan
+package struct LaunchPlan: Sendable, Equatable {
+  package var cell: CellPlan
+  package var start: StartPlan
 
   /// - Parameters:
   ///   - sources: resolved host path of each bind, in the order of `policy.binds`.
   ///   - descriptors: numbers inside, in the order handed over.
-  init(
+  package init(
     _ policy: SandboxPolicy, facts: HostFacts, sources: [ResolvedBind],
     descriptors: [UInt32], filter: [FilterInstruction]?, hasCgroup: Bool
   ) throws(SandboxError) {
@@ -55,18 +55,32 @@ struct LaunchPlan: Sendable, Equatable {
 }
 
 /// A bind whose source was looked at: links resolved, kind known.
-struct ResolvedBind: Sendable, Equatable {
-  var bind: Bind
-  var source: String
-  var isDirectory: Bool
+package struct ResolvedBind: Sendable, Equatable {
+  package var bind: Bind
+  package var source: String
+  package var isDirectory: Bool
   /// Which file it was: a path can come to mean another one.
-  var identity = FileIdentity()
+  package var identity = FileIdentity()
+
+  package init(
+    bind: Bind, source: String, isDirectory: Bool, identity: FileIdentity = FileIdentity()
+  ) {
+    self.bind = bind
+    self.source = source
+    self.isDirectory = isDirectory
+    self.identity = identity
+  }
 }
 
 /// Device and inode number of a file.
-struct FileIdentity: Sendable, Equatable {
-  var device: UInt64 = 0
-  var inode: UInt64 = 0
+package struct FileIdentity: Sendable, Equatable {
+  package var device: UInt64 = 0
+  package var inode: UInt64 = 0
+  package init() {}
+  package init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
 }
 
 extension Limits {

@@ -2,20 +2,20 @@
 import CHostShims
 
 /// What becomes of a built cell: the command, its bounds and the filter it runs under.
-struct StartPlan: Sendable, Equatable {
-  var arguments: [String]
-  var environment: [String]
+package struct StartPlan: Sendable, Equatable {
+  package var arguments: [String]
+  package var environment: [String]
   var workingDirectory: String
   var search: [String]
-  var limits: [ResourceLimit]
+  package var limits: [ResourceLimit]
   /// Numbers inside, in the order in which the descriptors are handed over.
   var descriptors: [UInt32]
-  var landlock: LandlockRules?
+  package var landlock: LandlockRules?
   /// The compiled filter; nil only when the layer was waived.
-  var filter: [FilterInstruction]?
+  package var filter: [FilterInstruction]?
   var reportsBlockedCalls = false
 
-  func encoded() -> [UInt8] {
+  package func encoded() -> [UInt8] {
     var writer = PlanWriter()
     writer.record(BH_REC_OPTIONS) {
       $0.value(
@@ -43,7 +43,7 @@ struct StartPlan: Sendable, Equatable {
 }
 
 /// One `setrlimit`, soft and hard alike.
-struct ResourceLimit: Sendable, Equatable {
-  var resource: UInt32
-  var bound: UInt64
+package struct ResourceLimit: Sendable, Equatable {
+  package var resource: UInt32
+  package var bound: UInt64
 }

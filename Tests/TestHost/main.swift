@@ -5,6 +5,8 @@ import Sandbox
 // A host to be killed by tests, and to look at a machine from inside a changed one.
 //   SandboxTestHost serve NAME SECONDS COUNT   starts COUNT cells that sleep, prints "ready"
 //   SandboxTestHost sweep NAME                 sweeps what an earlier NAME left, one line each
+//   SandboxTestHost cycle NAME COUNT           ends COUNT hostile cells, prints what it holds
+//                                              before and after: descriptors, resident KiB
 //   SandboxTestHost doctor                     one line per layer: name, state, reason
 
 let arguments = CommandLine.arguments
@@ -16,6 +18,23 @@ let directory: String = {
   return "/" + path.split(separator: "/").dropLast().joined(separator: "/")
 }()
 let launcherPath = directory + "/SandboxLaunch"
+
+func openDescriptors() -> Int {
+  guard let directory = opendir("/proc/self/fd") else { return 0 }
+  defer { closedir(directory) }
+  var count = 0
+  while readdir(directory) != nil { count += 1 }
+  return count
+}
+
+func residentKiB() -> Int {
+  guard let file = fopen("/proc/self/statm", "r") else { return 0 }
+  defer { fclose(file) }
+  var line = [UInt8](repeating: 0, count: 256)
+  let count = fread(&line, 1, line.count, file)
+  let fields = String(decoding: line[..<count], as: UTF8.self).split(separator: " ")
+  return (fields.count > 1 ? Int(fields[1]) ?? 0 : 0) * 4
+}
 
 switch arguments.dropFirst().first {
 case "serve" where arguments.count == 5:
@@ -48,6 +67,30 @@ case "sweep" where arguments.count == 3:
   let launcher = try Launcher(
     launcherPath: launcherPath, cgroups: cgroups, facts: facts, name: arguments[2])
   for line in launcher.sweep() { print(line) }
+case "cycle" where arguments.count == 4:
+  let cgroups = CgroupDiscovery.hierarchy(named: arguments[2])
+  let facts = await KernelProbe.probe(launcherPath: launcherPath, cgroups: cgroups)
+  let launcher = try Launcher(
+    launcherPath: launcherPath, cgroups: cgroups, facts: facts, name: arguments[2])
+  let kinds = ["calls", "threads", "descriptors", "processor", "forks"]
+  func cycle(_ number: Int) async throws {
+    var policy = SandboxPolicy(
+      appID: "cycle", instance: "c\(number)",
+      arguments: ["/app/attacker", "exhaust", kinds[number % kinds.count]],
+      binds: [.code(directory + "/Attacker", at: "/app/attacker")],
+      uid: geteuid() == 0 ? 61_301 : nil)
+    policy.development = number % 2 == 0
+    policy.limits.processes = 8
+    let process = try await launcher.launch(policy)
+    try await Task.sleep(for: .milliseconds(10))
+    process.kill()
+    await process.waitUntilGone()
+  }
+  for number in 0..<20 { try await cycle(number) }
+  let before = (openDescriptors(), residentKiB())
+  for number in 0..<(Int(arguments[3]) ?? 1) { try await cycle(100 + number) }
+  print("descriptors", before.0, openDescriptors(), "memory", before.1, residentKiB())
+  launcher.forget(app: "cycle")
 case "doctor":
   let cgroups = CgroupDiscovery.hierarchy(named: "doctor-\(getpid())")
   let facts = await KernelProbe.probe(launcherPath: launcherPath, cgroups: cgroups)
@@ -55,6 +98,6 @@ case "doctor":
     print(report.layer.rawValue, report.state.rawValue, report.reason, report.fix ?? "")
   }
 default:
-  print("usage: SandboxTestHost serve NAME SECONDS COUNT | sweep NAME | doctor")
+  print("usage: SandboxTestHost serve NAME SECONDS COUNT | sweep NAME | cycle NAME COUNT | doctor")
   exit(64)
 }

@@ -2,7 +2,7 @@
 import Glibc
 
 /// One cgroup directory: its small files read and written.
-struct CgroupDirectory: Sendable, Equatable {
+package struct CgroupDirectory: Sendable, Equatable {
   var path: String
 
   init(_ path: String) { self.path = path }
@@ -36,7 +36,7 @@ struct CgroupDirectory: Sendable, Equatable {
     Self.fields(of: text(file) ?? "")
   }
 
-  static func fields(of text: String) -> [String: UInt64] {
+  package static func fields(of text: String) -> [String: UInt64] {
     var fields: [String: UInt64] = [:]
     for line in text.split(separator: "\n") {
       let parts = line.split(separator: " ")
@@ -45,7 +45,7 @@ struct CgroupDirectory: Sendable, Equatable {
     return fields
   }
 
-  static func firstNumber(_ text: String) -> UInt64? {
+  package static func firstNumber(_ text: String) -> UInt64? {
     let digits = text.utf8.prefix { (0x30...0x39).contains($0) }
     return UInt64(String(decoding: digits, as: UTF8.self))
   }

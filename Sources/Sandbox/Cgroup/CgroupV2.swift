@@ -7,6 +7,8 @@ public final class CgroupV2: CgroupHierarchy {
   /// Below this: one directory per app, `app-<id>`.
   let root: CgroupDirectory
   private let known = Mutex<[String: Limits]>([:])
+  /// What is handed down: "+cpu +memory +pids", and +io where there is.
+  private let controllers: String
   public let reports: [LayerReport]
 
   /// - Parameter root: an existing, empty directory whose parent hands down cpu, memory and pids.
@@ -19,7 +21,8 @@ public final class CgroupV2: CgroupHierarchy {
     for needed in ["cpu", "memory", "pids"] where !wanted.contains(needed) {
       throw SandboxError(.cgroup, errno: ENODEV, "controller \(needed) is not delegated to \(root)")
     }
-    try self.root.set("cgroup.subtree_control", wanted.map { "+" + $0 }.joined(separator: " "))
+    controllers = wanted.map { "+" + $0 }.joined(separator: " ")
+    try self.root.set("cgroup.subtree_control", controllers)
     let kill = KernelFile.exists(root + "/cgroup.kill")
     reports = [
       LayerReport(.cgroup, .active, "cgroup v2 at \(root) with \(wanted.joined(separator: ", "))"),
@@ -40,13 +43,15 @@ public final class CgroupV2: CgroupHierarchy {
     if known.withLock({ $0[app] }) == limits { return }
     let directory = directory(app)
     try directory.make()
-    try directory.set("cgroup.subtree_control", "+cpu +memory +pids")
+    try directory.set("cgroup.subtree_control", controllers)
     try directory.set("memory.max", "\(limits.memoryBytes)")
     directory.setIfPresent("memory.swap.max", "\(limits.swapBytes)")
     let period: UInt64 = 100_000
     let quota = max(1000, UInt64(limits.cpuCores * Double(period)))
     try directory.set("cpu.max", "\(quota) \(period)")
     try directory.set("cpu.weight", "\(limits.cpuWeight)")
+    // Where the io controller is handed down: a share of the disk under contention, as for the cpu.
+    directory.setIfPresent("io.weight", "default \(limits.cpuWeight)")
     // One more per process of the app than the app may have: pid 1 of each cell counts too.
     try directory.set("pids.max", "\(limits.processes + 2)")
     known.withLock { $0[app] = limits }

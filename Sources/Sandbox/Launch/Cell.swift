@@ -27,7 +27,9 @@ final class Cell: Sendable {
     var startWaiters: [CheckedContinuation<Outcome, Never>] = []
     var readyWaiters: [CheckedContinuation<Outcome, Never>] = []
     var exitWaiters: [CheckedContinuation<ExitReport, Never>] = []
-    var isGone = false
+    var leafIsGone = false
+    /// Nothing is left: neither its cgroup nor its monitor.
+    var isGone: Bool { leafIsGone && monitor == 0 }
     var goneWaiters: [CheckedContinuation<Void, Never>] = []
   }
 
@@ -69,6 +71,13 @@ final class Cell: Sendable {
     reactor.watch(control[0]) { [self] _ in readControl() }
     reactor.watch(cell[0]) { [self] _ in readCell() }
     watchMonitor(monitor)
+  }
+
+  /// A host that lets go of a running cell ends it: its monitor sees the closed socket.
+  deinit {
+    state.withLock { state in
+      for descriptor in [state.control, state.cell] where descriptor >= 0 { close(descriptor) }
+    }
   }
 
   /// Hands over the command. The descriptors are duplicated before this returns.
@@ -217,12 +226,17 @@ final class Cell: Sendable {
       if passed >= 0 { close(passed) }
       return .closed
     }
-    return .report(
-      CellLifecycle.Report(
-        kind: raw.kind, step: raw.step, errno: raw.error, record: Int(raw.index),
-        status: raw.status, hasStatus: raw.has_status != 0,
-        userMicroseconds: raw.user_microseconds, systemMicroseconds: raw.system_microseconds,
-        peakBytes: raw.peak_bytes, pid: pid), descriptor: passed)
+    var report = CellLifecycle.Report(kind: raw.kind)
+    report.step = raw.step
+    report.errno = raw.error
+    report.record = Int(raw.index)
+    report.status = raw.status
+    report.hasStatus = raw.has_status != 0
+    report.userMicroseconds = raw.user_microseconds
+    report.systemMicroseconds = raw.system_microseconds
+    report.peakBytes = raw.peak_bytes
+    report.pid = pid
+    return .report(report, descriptor: passed)
   }
 
   private func dropSocket(_ socket: WritableKeyPath<State, Int32>) {
@@ -319,16 +333,22 @@ final class Cell: Sendable {
   /// LIMIT: 40 tries, 50 ms apart: two seconds.
   private func removeLeaf(tries: Int) {
     if context.cgroups.removeLeaf(app: context.appID, instance: context.instance) || tries == 0 {
+      // The monitor ends when it sees this.
       dropSocket(\.control)
-      let waiters = state.withLock { state in
-        state.isGone = true
-        defer { state.goneWaiters = [] }
-        return state.goneWaiters
-      }
-      for waiter in waiters { waiter.resume() }
+      state.withLock { $0.leafIsGone = true }
+      resumeGone()
     } else {
       reactor.run(after: 50) { [self] in removeLeaf(tries: tries - 1) }
     }
+  }
+
+  private func resumeGone() {
+    let waiters = state.withLock { state in
+      guard state.isGone else { return [] as [CheckedContinuation<Void, Never>] }
+      defer { state.goneWaiters = [] }
+      return state.goneWaiters
+    }
+    for waiter in waiters { waiter.resume() }
   }
 
   private func watchInit(_ pid: pid_t) {
@@ -352,14 +372,26 @@ final class Cell: Sendable {
 
   private func watchMonitor(_ pid: pid_t) {
     let descriptor = bh_pidfd_open(pid)
-    guard descriptor >= 0 else { return }
+    guard descriptor >= 0 else { return reapLater(pid) }
     reactor.watch(descriptor) { [self] _ in
       reactor.unwatch(descriptor)
       close(descriptor)
       waitpid(pid, nil, 0)
-      state.withLock { $0.monitor = 0 }
-      readControl()
+      monitorIsReaped()
     }
+  }
+
+  /// Without a descriptor to spare nothing tells of its end: look now and then.
+  private func reapLater(_ pid: pid_t) {
+    reactor.run(after: 100) { [self] in
+      if waitpid(pid, nil, WNOHANG) == 0 { reapLater(pid) } else { monitorIsReaped() }
+    }
+  }
+
+  private func monitorIsReaped() {
+    state.withLock { $0.monitor = 0 }
+    readControl()
+    resumeGone()
   }
 
   private func serveNotifications(_ listener: Int32) {

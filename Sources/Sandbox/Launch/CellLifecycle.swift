@@ -2,10 +2,10 @@
 import CHostShims
 
 /// What a launcher's messages mean, decided without touching anything.
-struct CellLifecycle: Sendable, Equatable {
-  enum Phase: Sendable, Equatable { case building, ready, running, failed, over }
+package struct CellLifecycle: Sendable, Equatable {
+  package enum Phase: Sendable, Equatable { case building, ready, running, failed, over }
 
-  enum Event: Sendable {
+  package enum Event: Sendable {
     /// From pid 1 or the guest.
     case cell(Report)
     /// From the monitor.
@@ -18,21 +18,23 @@ struct CellLifecycle: Sendable, Equatable {
     case deadline
   }
 
-  struct Report: Sendable, Equatable {
-    var kind: UInt32
-    var step: UInt32 = 0
-    var errno: Int32 = 0
-    var record: Int = 0
-    var status: Int32 = 0
-    var hasStatus = false
-    var userMicroseconds: UInt64 = 0
-    var systemMicroseconds: UInt64 = 0
-    var peakBytes: UInt64 = 0
+  package struct Report: Sendable, Equatable {
+    package var kind: UInt32
+    package var step: UInt32 = 0
+    package var errno: Int32 = 0
+    package var record: Int = 0
+    package var status: Int32 = 0
+    package var hasStatus = false
+    package var userMicroseconds: UInt64 = 0
+    package var systemMicroseconds: UInt64 = 0
+    package var peakBytes: UInt64 = 0
     /// The sender's pid as the host sees it.
-    var pid: Int32 = 0
+    package var pid: Int32 = 0
+
+    package init(kind: UInt32) { self.kind = kind }
   }
 
-  enum Action: Sendable, Equatable {
+  package enum Action: Sendable, Equatable {
     case ready
     case started
     case failed(LaunchStep, errno: Int32, record: Int)
@@ -45,19 +47,21 @@ struct CellLifecycle: Sendable, Equatable {
     case kill
   }
 
-  private(set) var phase = Phase.building
-  private(set) var initPID: Int32 = 0
-  private(set) var guestPID: Int32 = 0
+  package private(set) var phase = Phase.building
+  package private(set) var initPID: Int32 = 0
+  package private(set) var guestPID: Int32 = 0
   /// As wait4 gives it; the guest's own, or that of a killed pid 1.
-  private(set) var status: Int32?
+  package private(set) var status: Int32?
   /// With the CPU time of the tree: from pid 1 when it could say, else from the monitor.
-  private(set) var finalReport: Report?
+  package private(set) var finalReport: Report?
   private var monitorIsDone = false
   private var cellIsClosed = false
   private var initIsGone = false
   private var guestStatusIsKnown = false
 
-  mutating func handle(_ event: Event) -> [Action] {
+  package init() {}
+
+  package mutating func handle(_ event: Event) -> [Action] {
     guard phase != .over else { return [] }
     switch event {
     case .cell(let report): return handle(cell: report)

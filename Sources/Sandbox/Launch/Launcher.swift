@@ -179,12 +179,23 @@ public final class Launcher: Sendable {
   }
 
   private static func resolved(_ bind: Bind) throws(SandboxError) -> ResolvedBind {
-    switch resolve(bind.source) {
+    // Links above it are the operator's way to lay out disks. A link in its place could have been
+    // put there by whoever may write beside it, so the last name is never followed: not here, and
+    // not by the launcher, which refuses every link in the path it gets.
+    let detail = "\(bind.source) at \(bind.path)"
+    let end = bind.source.lastIndex(of: "/") ?? bind.source.startIndex
+    let name = bind.source[end...]
+    switch resolve(end == bind.source.startIndex ? "/" : String(bind.source[..<end])) {
     case .failure(let error):
-      throw SandboxError(.bindSource, errno: error.number, "\(bind.source) at \(bind.path)")
-    case .success(let source):
+      throw SandboxError(.bindSource, errno: error.number, detail)
+    case .success(let parent):
+      let source = parent == "/" ? String(name) : parent + name
+      guard let kind = KernelFile.kind(source) else {
+        throw SandboxError(.bindSource, errno: ENOENT, detail)
+      }
+      if kind == S_IFLNK { throw SandboxError(.bindSource, errno: ELOOP, detail + " is a link") }
       return ResolvedBind(
-        bind: bind, source: source, isDirectory: KernelFile.isDirectory(source),
+        bind: bind, source: source, isDirectory: kind == S_IFDIR,
         identity: KernelFile.identity(source))
     }
   }

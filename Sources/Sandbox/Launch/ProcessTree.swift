@@ -2,7 +2,7 @@
 import Glibc
 
 /// Figures of a process and its descendants from `/proc`, for hosts without a cgroup.
-enum ProcessTree {
+package enum ProcessTree {
   /// LIMIT: 4,096 processes; more cannot be inside (``Limits/processes``).
   static func usage(of root: pid_t) -> ResourceUsage {
     var usage = ResourceUsage(source: .proc)
@@ -28,16 +28,16 @@ enum ProcessTree {
     return usage
   }
 
-  struct Figures: Equatable {
-    var user: UInt64
-    var system: UInt64
-    var threads: UInt64
-    var residentPages: UInt64
+  package struct Figures: Equatable {
+    package var user: UInt64
+    package var system: UInt64
+    package var threads: UInt64
+    package var residentPages: UInt64
   }
 
   /// `/proc/<pid>/stat`: the name in parentheses may hold anything, so count from its end. Times
   /// include those of reaped children.
-  static func parse(stat: String) -> Figures? {
+  package static func parse(stat: String) -> Figures? {
     guard let end = stat.lastIndex(of: ")") else { return nil }
     let fields = stat[stat.index(after: end)...].split(separator: " ")
     guard fields.count > 21, let user = UInt64(fields[11]), let system = UInt64(fields[12]),

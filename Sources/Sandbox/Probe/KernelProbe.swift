@@ -148,7 +148,8 @@ public enum KernelProbe {
   /// namespace (a rootless container) has names for too few ids, and counts as a plain user.
   private static func isPrivileged() -> Bool {
     let map = (KernelFile.read("/proc/self/uid_map") ?? "").split(whereSeparator: \.isWhitespace)
-    guard geteuid() == 0, map == ["0", "0", "4294967295"], let status = KernelFile.read("/proc/self/status"),
+    guard geteuid() == 0, map == ["0", "0", "4294967295"],
+      let status = KernelFile.read("/proc/self/status"),
       let line = status.split(separator: "\n").first(where: { $0.hasPrefix("CapEff:") }),
       let effective = UInt64(line.dropFirst(7).drop { $0 == "\t" || $0 == " " }, radix: 16)
     else { return false }
