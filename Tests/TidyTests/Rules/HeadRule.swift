@@ -3,7 +3,7 @@
 /// The first line of a source file is its licence, and nothing more of the kind follows.
 enum HeadRule {
   static let line = "SPDX-License-Identifier: Apache-2.0"
-  private static let extensions = ["swift", "c", "h", "py", "mjs", "js", "cjs", "ts", "sh", "sql"]
+  private static let extensions = ["swift", "c", "h", "py", "mjs", "js", "cjs", "ts", "sh"]
 
   static func check(_ file: Repository.File) -> [Complaint] {
     let isScript = file.text.hasPrefix("#!")

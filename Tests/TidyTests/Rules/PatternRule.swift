@@ -2,71 +2,66 @@
 
 /// Words that have no place here, each with a reason.
 struct PatternRule {
-  var pattern: @Sendable (Substring) -> Bool
+  /// Any of these in a line.
+  var words: [String]
   var reason: String
   /// Paths it does not look at, by prefix.
   var exempt: [String] = []
+  /// A closer look at a line that holds one of the words.
+  var isMeant: @Sendable (Substring) -> Bool = { _ in true }
 
   static let swift: [PatternRule] = [
+    PatternRule(words: ["import XCTest"], reason: "tests are written with Swift Testing"),
     PatternRule(
-      pattern: { $0.contains("import XCTest") }, reason: "tests are written with Swift Testing"),
-    PatternRule(
-      pattern: { $0.contains("@testable import") },
+      words: ["@testable import"],
       reason: "release tests cannot see internals; use the package access level"),
+    PatternRule(words: ["try!"], reason: "an error ends the host; throw or handle it"),
     PatternRule(
-      pattern: { $0.contains("try!") }, reason: "an error ends the host; throw or handle it"),
-    PatternRule(
-      pattern: { $0.contains("static let shared") },
+      words: ["static let shared"],
       reason: "no global state: it comes through an initialiser", exempt: ["Tests/"]),
     PatternRule(
-      pattern: { $0.contains("fatalError(") },
+      words: ["fatalError("],
       reason: "only our own bugs end the process, by precondition and with words",
       // A guest that cannot have its one thread has nothing to go on with.
       exempt: ["Tests/", "Benchmarks/", "Sources/GuestKit/Thread.swift"]),
     PatternRule(
-      pattern: { containsType($0, suffixes: ["Manager", "Helper", "Helpers", "Utils", "Util"]) },
-      reason: "name the type for what it is"),
+      words: vagueSuffixes, reason: "name the type for what it is", isMeant: namesVagueType),
     PatternRule(
-      pattern: { $0.contains("DispatchSemaphore") },
+      words: ["DispatchSemaphore"],
       reason: "a semaphore blocks the pool that would release it", exempt: ["Tests/"]),
   ]
 
   static let everywhere: [PatternRule] = [
     PatternRule(
-      pattern: {
-        $0.contains("TODO(" + "now)") || $0.contains("FIX" + "ME") || $0.contains("XX" + "X:")
-      },
+      words: ["TODO(now)", "FIXME", "XXX:"],
       reason: "do it, or say when: TODO(security), TODO(soon), TODO(someday)"),
-    PatternRule(
-      pattern: { line in
-        ["/wo" + "rk/", "/Us" + "ers/", "/tmp/b" + "-"].contains { line.contains($0) }
-      }, reason: "a path of one machine"),
-    PatternRule(
-      pattern: { $0.hasPrefix("<<<<<" + "<<") || $0.hasPrefix(">>>>>" + ">>") },
-      reason: "a merge was left half done"),
+    PatternRule(words: ["/work/", "/Users/", "/tmp/b-"], reason: "a path of one machine"),
+    PatternRule(words: ["<<<<<<<", ">>>>>>>"], reason: "a merge was left half done") {
+      $0.hasPrefix("<<<<<<<") || $0.hasPrefix(">>>>>>>")
+    },
   ]
 
   static func check(_ file: Repository.File) -> [Complaint] {
-    let rules = everywhere + (file.fileExtension == "swift" ? swift : [])
     // The rules themselves and the files that test them hold the words they look for.
     guard !file.path.hasPrefix("Tests/TidyTests/") else { return [] }
-    return file.lines.enumerated().flatMap { index, line -> [Complaint] in
-      rules.compactMap { rule in
-        guard !rule.exempt.contains(where: { file.path.hasPrefix($0) }), rule.pattern(line) else {
-          return nil
+    let rules = everywhere + (file.fileExtension == "swift" ? swift : [])
+    return rules.filter { rule in !rule.exempt.contains { file.path.hasPrefix($0) } }
+      .flatMap { rule in
+        file.lines(with: rule.words).filter { rule.isMeant($0.text) }.map {
+          Complaint(path: file.path, line: $0.number, reason: rule.reason)
         }
-        return Complaint(path: file.path, line: index + 1, reason: rule.reason)
       }
-    }
   }
 
-  private static func containsType(_ line: Substring, suffixes: [String]) -> Bool {
+  private static let vagueSuffixes = ["Manager", "Helper", "Helpers", "Utils", "Util"]
+
+  private static func namesVagueType(_ line: Substring) -> Bool {
     let words = line.split { !$0.isLetter && !$0.isNumber && $0 != "_" }
     guard
       let kind = words.firstIndex(where: { ["struct", "class", "enum", "actor"].contains($0) }),
       kind + 1 < words.count
     else { return false }
     let name = words[kind + 1]
-    return name.first?.isUppercase ?? false && suffixes.contains { name.hasSuffix($0) }
+    return name.first?.isUppercase ?? false && vagueSuffixes.contains { name.hasSuffix($0) }
   }
 }

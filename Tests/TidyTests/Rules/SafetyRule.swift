@@ -18,16 +18,13 @@ enum SafetyRule {
   static func check(_ file: Repository.File) -> [Complaint] {
     guard file.fileExtension == "swift", !file.path.hasPrefix("Tests/TidyTests/") else { return [] }
     let lines = file.lines
-    return lines.indices.compactMap { index in
-      let line = lines[index]
-      let code = line.trimmingPrefix { $0 == " " }
-      guard !code.hasPrefix("//"), !code.hasPrefix("\""),
-        line.contains("@unchecked Sendable") || line.contains("nonisolated(unsafe)")
-      else { return nil }
-      let around = lines[max(0, index - 8)...min(lines.count - 1, index + 1)]
+    return file.lines(with: ["@unchecked Sendable", "nonisolated(unsafe)"]).compactMap { found in
+      let code = found.text.trimmingPrefix { $0 == " " }
+      guard !code.hasPrefix("//"), !code.hasPrefix("\"") else { return nil }
+      let around = lines[max(0, found.number - 9)..<min(lines.count, found.number + 1)]
       guard !around.contains(where: { $0.contains("SAFETY:") }) else { return nil }
       return Complaint(
-        path: file.path, line: index + 1, reason: "say with // SAFETY: what makes this sound")
+        path: file.path, line: found.number, reason: "say with // SAFETY: what makes this sound")
     }
   }
 }
