@@ -8,7 +8,7 @@ extension Template {
       File(path: "Package.swift", text: package),
       File(path: "Makefile", text: Self.makefile),
       File(path: "Sources/App/App.swift", text: Self.app),
-    ] + (try kit.files(of: "GuestAPI")) + (try kit.files(of: "GuestKit"))
+    ] + (try KitSources.targets.flatMap(kit.files))
   }
 
   private var package: String {
@@ -19,15 +19,14 @@ extension Template {
     let package = Package(
       name: "\(label)",
       targets: [
-        .target(
-          name: "GuestAPI", path: "Kit/GuestAPI", swiftSettings: [.swiftLanguageMode(.v6)]),
-        .target(
-          name: "GuestKit", dependencies: ["GuestAPI"], path: "Kit/GuestKit",
-          swiftSettings: [.swiftLanguageMode(.v6)]),
+        .target(name: "Locks", path: "Kit/Locks"),
+        .target(name: "GuestAPI", path: "Kit/GuestAPI"),
+        .target(name: "GuestKit", dependencies: ["GuestAPI", "Locks"], path: "Kit/GuestKit"),
         .executableTarget(
           name: "App", dependencies: ["GuestKit", "GuestAPI"],
           linkerSettings: [.unsafeFlags(["-static-executable"])]),
-      ]
+      ],
+      swiftLanguageModes: [.v6]
     )
 
     """
@@ -71,6 +70,9 @@ extension Template {
 
 /// Where this installation keeps the sources of the kit for Swift guests.
 struct KitSources {
+  /// What a Swift guest links, in this project's `Package.swift`.
+  static let targets = ["Locks", "GuestAPI", "GuestKit"]
+
   private let directory: String
 
   /// Beside the program as installed, in the source tree it was built in, or where `BULKHEAD_KIT` says.
@@ -89,10 +91,10 @@ struct KitSources {
     throw CommandFailure(
       .configuration, "the kit for Swift guests was not found",
       why: "it is not beside \(program)",
-      next: "name the directory that holds GuestKit and GuestAPI in BULKHEAD_KIT")
+      next: "name the directory that holds \(targets.joined(separator: ", ")) in BULKHEAD_KIT")
   }
 
-  func files(of target: String) throws -> [Template.File] {
+  func files(_ target: String) throws -> [Template.File] {
     try files(in: "\(directory)/\(target)", as: "Kit/\(target)")
   }
 
