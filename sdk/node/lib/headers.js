@@ -32,19 +32,15 @@ function known(name) {
 
 /** One or several `["name","value"]`, with commas between. Throws as node:http does. */
 function fieldJSON(entry, name, value) {
-  if (value === entry.value) return entry.json;
-  let json;
-  if (Array.isArray(value)) {
-    json = value.map((one) => one1(entry, name, one)).join(',');
-    return json; // Lists are seldom the same twice.
-  }
-  json = one1(entry, name, value);
+  if (value === entry.value && value !== undefined) return entry.json;
+  // Lists are seldom the same twice, and whoever has one may change it.
+  if (Array.isArray(value)) return value.map((one) => lineJSON(entry, name, one)).join(',');
+  entry.json = lineJSON(entry, name, value);
   entry.value = value;
-  entry.json = json;
-  return json;
+  return entry.json;
 }
 
-function one1(entry, name, value) {
+function lineJSON(entry, name, value) {
   http.validateHeaderValue(name, value);
   return '[' + entry.quoted + ',' + quoteAscii(wireText(String(value))) + ']';
 }

@@ -19,17 +19,20 @@ const { EMPTY } = require('./wire.js');
 const INT_MIN = -(2n ** 63n);
 const INT_MAX = 2n ** 63n - 1n;
 
+/** A text longer than this goes to the body: its JSON has a limit. */
+const INLINE_MAX = 16_384;
+
 class Blobs {
   constructor() {
     this.parts = null;
     this.length = 0;
   }
 
-  add(view) {
+  add(tag, view) {
     (this.parts ??= []).push(view);
     const at = this.length;
     this.length += view.length;
-    return '{"blob":[' + at + ',' + view.length + ']}';
+    return '{"' + tag + '":[' + at + ',' + view.length + ']}';
   }
 
   body() {
@@ -44,7 +47,8 @@ function encodeValue(value, blobs) {
       return encodeNumber(value);
     case 'string':
       if (!value.isWellFormed()) throw new HostError('params.text', 'text with a lone surrogate');
-      return JSON.stringify(value);
+      return value.length > INLINE_MAX ? blobs.add('text', Buffer.from(value))
+        : JSON.stringify(value);
     case 'bigint':
       if (value >= INT_MIN && value <= INT_MAX) return value.toString();
       throw new HostError('params.value', `the integer ${value} does not fit 64 bits`);
@@ -53,11 +57,15 @@ function encodeValue(value, blobs) {
     case 'object':
       if (value === null) return 'null';
       if (ArrayBuffer.isView(value)) {
-        return blobs.add(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+        return blobs.add('blob', new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
       }
-      if (value instanceof ArrayBuffer) return blobs.add(new Uint8Array(value));
+      if (value instanceof ArrayBuffer) return blobs.add('blob', new Uint8Array(value));
   }
-  throw new HostError(
+  throw refused(value);
+}
+
+function refused(value) {
+  return new HostError(
     'params.value',
     `a ${value?.constructor?.name ?? typeof value} is no SQL value; ` +
       'use null, number, bigint, string, boolean or Uint8Array',
@@ -101,12 +109,17 @@ function special(value, body) {
     const [at, length] = value.blob;
     return new Uint8Array(body.buffer, body.byteOffset + at, length);
   }
+  if (value.text !== undefined) {
+    const [at, length] = value.text;
+    return Buffer.from(body.buffer, body.byteOffset + at, length).utf8Slice(0, length);
+  }
   if (value.int !== undefined) return BigInt(value.int);
   if (value.real !== undefined) return value.real === '-inf' ? -Infinity : Infinity;
   throw new HostError('internal.value', 'the host sent a value this SDK does not know');
 }
 
-function decodeRows({ columns, rows }, body, text, arrays) {
+/** The rows of a result, as objects or, if wanted, as arrays; `columns` are their names. */
+function decodeRows({ columns, rows, changes, lastInsertRowId }, body, text, arrays) {
   if (!flat(text)) {
     for (const row of rows) {
       for (let at = 0; at < row.length; at++) {
@@ -115,24 +128,47 @@ function decodeRows({ columns, rows }, body, text, arrays) {
       }
     }
   }
-  const out = arrays ? rows : rows.map((row) => asObject(columns, row));
-  Object.defineProperty(out, 'columns', { value: columns });
+  const out = arrays ? rows : rows.map(asObject(columns));
+  hidden(out, 'columns', columns);
+  if (changes !== undefined) {
+    hidden(out, 'changes', changes);
+    hidden(out, 'lastInsertRowId', exact(lastInsertRowId));
+  }
   return out;
 }
 
-function asObject(columns, row) {
-  const object = {};
-  for (let at = 0; at < columns.length; at++) {
-    const name = columns[at];
-    if (name === '__proto__') {
-      Object.defineProperty(object, name, {
-        value: row[at], enumerable: true, writable: true, configurable: true,
-      });
-    } else {
-      object[name] = row[at];
-    }
-  }
-  return object;
+function hidden(rows, name, value) {
+  Object.defineProperty(rows, name, { value, configurable: true });
 }
 
-module.exports = { Blobs, encodeParams, decodeRows };
+function exact(value) {
+  return value !== null && typeof value === 'object' ? BigInt(value.int) : value;
+}
+
+/** What makes an object of a row; of columns with one name the first counts. */
+function asObject(columns) {
+  const first = columns.map((name, at) => columns.indexOf(name) === at);
+  const odd = columns.includes('__proto__') || first.includes(false);
+  if (!odd) {
+    return (row) => {
+      const object = {};
+      for (let at = 0; at < columns.length; at++) object[columns[at]] = row[at];
+      return object;
+    };
+  }
+  return (row) => {
+    const object = {};
+    columns.forEach((name, at) => {
+      if (first[at]) {
+        Object.defineProperty(object, name, {
+          value: row[at], enumerable: true, writable: true, configurable: true,
+        });
+      }
+    });
+    return object;
+  };
+}
+
+module.exports = {
+  Blobs, encodeParams, decodeRows, asObject, hidden, exact, refused, INT_MIN, INT_MAX,
+};

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+import sys
 import unittest
 
+from fake_host import SDK
 from guests import GuestTest
 
 
@@ -64,6 +66,30 @@ None
             except HostError as error:
                 print(error.code)
         """), "'params.value'\n" * 3 + "'params.text'\n" + "'params.value'\n" + "'params.size'\n")
+
+
+class Chunks(unittest.TestCase):
+    # The same bytes are in the Node SDK's tests.
+    GOLDEN = (
+        "520000000200000006000000010100000000000000feffffffffffffff02000000000000f83f0000"
+        "00000000d0bf03010000000200000061c3a904010000000100000000ff0005010307000000000000"
+        "000100000078"
+    )
+
+    def setUp(self):
+        sys.path.insert(0, str(SDK))
+        self.addCleanup(sys.path.remove, str(SDK))
+
+    def test_rows_as_bytes(self):
+        from bulkhead._columns import Chunks, decode, encode
+
+        rows = [(1, 1.5, "a", b"\0", None, 7), (-2, -0.25, "é", b"\xff", None, "x")]
+        self.assertEqual(encode(rows).hex(), self.GOLDEN)
+        self.assertEqual(decode(bytes.fromhex(self.GOLDEN)), rows)
+        chunks, found = Chunks(), []
+        for byte in bytes.fromhex(self.GOLDEN * 2):
+            found += map(decode, chunks.feed(bytes([byte])))
+        self.assertEqual(found, [rows, rows])
 
 
 class Statements(GuestTest):
