@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+
+/** Who signed on with the host. */
+export interface Identity {
+  id: string;
+  name?: string;
+  groups?: string[];
+}
+
+export interface App {
+  id: string;
+  name: string;
+  version: string;
+  build: number;
+}
+
+/** What a fetch handler is told besides the request. */
+export interface FetchContext {
+  /** null if nobody has signed on. */
+  identity: Identity | null;
+  remote: { ip?: string; scheme?: 'http' | 'https' };
+  app: App;
+  /** The configuration at the start; `config.get()` has it as it is now. */
+  config: Record<string, unknown>;
+}
+
+export type FetchHandler = (request: Request, context: FetchContext) => Response | Promise<Response>;
+
+export interface ServeOptions {
+  /** The connection of this process if not given. */
+  connection?: Connection;
+}
+
+/** Serves a web handler until the host stops the guest. */
+export function serve(handler: FetchHandler | { fetch: FetchHandler }, options?: ServeOptions): Connection;
+
+/** A request of `serveHttp`: node:http's, and who signed on. */
+export interface GuestRequest extends IncomingMessage {
+  identity: Identity | null;
+}
+
+/** Serves `(req, res)` handlers, Express and Connect apps, and http.Servers, without listening. */
+export function serveHttp(
+  handler: RequestListener | Server | ((request: GuestRequest, response: ServerResponse) => unknown),
+  options?: ServeOptions,
+): Connection;
+
+/** The host said no, or the SDK before it did. */
+export class HostError extends Error {
+  constructor(
+    code: string,
+    message: string,
+    options?: { retryable?: boolean; number?: number; data?: Record<string, unknown> },
+  );
+  /** A stable word, `quota.storage`. */
+  code: string;
+  /** The JSON-RPC code. */
+  number: number;
+  /** Whether the same request may succeed later. */
+  retryable: boolean;
+  /** What else the host said: SQL errors have `extended` and `offset`. */
+  data: Record<string, any>;
+}
+
+export interface Reply<Result = any> {
+  result: Result;
+  body: Uint8Array;
+  /** A body that does not fit its frame. */
+  stream: AsyncIterable<Uint8Array> | null;
+}
+
+export interface RequestOptions {
+  body?: Uint8Array;
+  /** Milliseconds the host may take. */
+  timeout?: number;
+  signal?: AbortSignal;
+}
+
+/** Something the host asks. */
+export interface Call {
+  readonly id: number | string;
+  readonly method: string;
+  readonly params: any;
+  readonly meta?: { deadlineMs?: number; traceparent?: string };
+  readonly body: Buffer;
+  /** The rest of a body that does not fit its frame. */
+  readonly input: AsyncIterable<Uint8Array> | null;
+  readonly cancelled: boolean;
+  /** Called when nobody wants the answer any more. */
+  onCancel: (() => void) | null;
+}
+
+/** The guest's end of the socket. */
+export class Connection {
+  constructor(fd: number, options?: { handles?: string[] });
+  readonly app: App;
+  readonly config: Record<string, unknown>;
+  readonly limits: Record<string, number>;
+  readonly grants: Record<string, unknown>;
+  /** Awaited before the process exits. */
+  onShutdown: (() => unknown) | null;
+  /** Asks the host. */
+  request<Result = any>(method: string, params?: object, options?: RequestOptions): Promise<Reply<Result>>;
+  /** Tells the host something that has no answer. */
+  notify(method: string, params?: object, body?: Uint8Array): void;
+  /**
+   * Answers a method. Name every method before the first turn of the event loop is over: the
+   * handshake lists them.
+   */
+  onRequest(
+    method: string,
+    handler: (call: Call) => unknown | Promise<{ result: object; body?: Uint8Array }>,
+  ): void;
+}
+
+/** The connection of this process. */
+export function connection(): Connection;
+
+export type SqlValue = null | number | bigint | string | boolean | ArrayBuffer | ArrayBufferView;
+export type SqlParams = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
+/** An INTEGER is a number if it is exact as one, else a bigint; a BLOB is a Uint8Array. */
+export type SqlResult = null | number | bigint | string | Uint8Array;
+export type SqlRow = Record<string, SqlResult>;
+export type SqlStatement = string | readonly [sql: string, params?: SqlParams] | { sql: string; params?: SqlParams };
+
+export interface SqlOutcome {
+  changes: number;
+  lastInsertRowId: number | bigint;
+}
+
+/** Rows, their columns, and what changed if the statement writes. */
+export type SqlRows<Row> = Row[] & { readonly columns: string[] } & Partial<SqlOutcome>;
+
+export interface SqlOptions {
+  /** Milliseconds; 5,000 unless said otherwise, 30,000 at most. */
+  timeout?: number;
+}
+
+export interface SqlArrayOptions extends SqlOptions {
+  rows: 'array';
+}
+
+export interface SqlStatements {
+  readonly name: string;
+  query<Row = SqlRow>(sql: string, params?: SqlParams, options?: SqlOptions): Promise<SqlRows<Row>>;
+  query(sql: string, params: SqlParams, options: SqlArrayOptions): Promise<SqlRows<SqlResult[]>>;
+  get<Row = SqlRow>(sql: string, params?: SqlParams, options?: SqlOptions): Promise<Row | undefined>;
+  /** Rows as they come; leaving the loop stops the statement. */
+  stream<Row = SqlRow>(sql: string, params?: SqlParams, options?: SqlOptions): AsyncGenerator<Row, void>;
+  execute(sql: string, params?: SqlParams, options?: SqlOptions): Promise<SqlOutcome>;
+  /** In one transaction, all or none. */
+  batch(statements: Iterable<SqlStatement>, options?: SqlOptions): Promise<(SqlOutcome | SqlRows<SqlRow>)[]>;
+  /** A statement once for each row, in one transaction, all or none. */
+  executeMany(sql: string, rows: Iterable<readonly SqlValue[]>, options?: SqlOptions): Promise<SqlOutcome>;
+  explain(sql: string): Promise<{
+    readOnly: boolean;
+    parameters: (string | null)[];
+    columns: string[];
+    plan: { columns: string[]; rows: unknown[][] };
+  }>;
+}
+
+export interface TransactionOptions {
+  /** `write` has the database's writer to itself; `read` keeps seeing the database as it was. */
+  mode?: 'read' | 'write';
+  /** Milliseconds until the host ends it; 5,000 unless said otherwise, 60,000 at most. */
+  timeout?: number;
+}
+
+export interface Transaction extends SqlStatements {
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+export interface Database extends SqlStatements {
+  /** Commits when `work` is done, rolls back if it throws. */
+  transaction<Given>(work: (tx: Transaction) => Promise<Given> | Given, options?: TransactionOptions): Promise<Given>;
+  begin(options?: TransactionOptions): Promise<Transaction>;
+  delete(): Promise<void>;
+  copy(name: string): Promise<void>;
+}
+
+export const sql: {
+  /** The database of that name; `main` if not given. */
+  open(name?: string): Database;
+  create(name: string): Promise<Database>;
+  databases(): Promise<{ name: string; bytes: number; walBytes: number; declared: boolean }[]>;
+};
+
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
+
+/** Lines for the app's log that carry a level and fields. What is printed goes there too. */
+export const log: {
+  write(level: LogLevel, message: string, fields?: object): Promise<void>;
+  debug(message: string, fields?: object): Promise<void>;
+  info(message: string, fields?: object): Promise<void>;
+  warning(message: string, fields?: object): Promise<void>;
+  error(message: string, fields?: object): Promise<void>;
+};
+
+/** The app's configuration, as the operator set it. */
+export const config: { get(): Promise<Record<string, unknown>> };
+
+/** What the app used so far, by meter. */
+export const usage: { get(): Promise<Record<string, unknown>> };
