@@ -99,7 +99,11 @@ class EndToEndTest(unittest.TestCase):
 
     def run(self, result: Optional[unittest.TestResult] = None) -> Optional[unittest.TestResult]:
         _Tally.result = result
-        return super().run(result)
+        begin = time.monotonic()
+        done = super().run(result)
+        if os.environ.get("E2E_TIMES"):
+            print(f"{time.monotonic() - begin:7.2f} s  {self.id()}", file=sys.stderr, flush=True)
+        return done
 
     def shortDescription(self) -> Optional[str]:
         return None  # The runner's line names the test; the sentence is for readers.
@@ -308,14 +312,19 @@ class Host:
         self.wait()
 
     def close(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            try:
+        try:
+            if self.process is not None and self.process.poll() is None:
                 self.stop()
-            except subprocess.TimeoutExpired:
-                self.kill()
-                raise AssertionError(f"the host did not stop: {self.log}") from None
-            finally:
-                self._log.close()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the host did not stop: {self.log}") from None
+        finally:
+            self._log.close()
+            for path in reversed(self.cgroups()):
+                try:
+                    os.rmdir(path)  # What a failed test or a killed host left: the machine is not ours to litter.
+                except OSError:
+                    pass
 
     def rss(self) -> int:
         return status_bytes(self.pid, "VmRSS")

@@ -12,8 +12,7 @@ serve({
       const done = await db.execute('INSERT INTO page VALUES (?, ?)', [pathname, await request.text()]);
       return Response.json({ changes: done.changes });
     }
-    const { rows } = await db.query('SELECT text FROM page WHERE path = ?', [pathname]);
-    const row = rows[0];
-    return row ? new Response(Array.isArray(row) ? row[0] : row.text) : new Response('', { status: 404 });
+    const row = await db.get('SELECT text FROM page WHERE path = ?', [pathname]);
+    return row ? new Response(row.text) : new Response('', { status: 404 });
   },
 });
