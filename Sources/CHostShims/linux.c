@@ -101,27 +101,27 @@ int bh_seqpacket_pair(int pair[2]) {
   return 0;
 }
 
-pid_t bh_spawn_launcher(const char *path, const char *mark, int control, int cell) {
+pid_t bh_spawn_launcher(const char *path, const char *mark, int control, int cell, int guest) {
   // Above every number used below, so that no dup2 overwrites a source.
-  int high[2] = {fcntl(control, F_DUPFD_CLOEXEC, 16), fcntl(cell, F_DUPFD_CLOEXEC, 16)};
-  int empty = open("/dev/null", O_RDWR | O_CLOEXEC);
+  int high[4] = {fcntl(control, F_DUPFD_CLOEXEC, 16), fcntl(cell, F_DUPFD_CLOEXEC, 16),
+                 fcntl(guest, F_DUPFD_CLOEXEC, 16), open("/dev/null", O_RDWR | O_CLOEXEC)};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   for (int number = 0; number < 3; number++)
-    posix_spawn_file_actions_adddup2(&actions, empty, number);
+    posix_spawn_file_actions_adddup2(&actions, high[3], number);
   posix_spawn_file_actions_adddup2(&actions, high[0], BH_CONTROL_FD);
   posix_spawn_file_actions_adddup2(&actions, high[1], BH_CELL_FD);
-  posix_spawn_file_actions_addclosefrom_np(&actions, BH_CELL_FD + 1);
+  posix_spawn_file_actions_adddup2(&actions, high[2], BH_GUEST_FD);
+  posix_spawn_file_actions_addclosefrom_np(&actions, BH_GUEST_FD + 1);
   char *arguments[] = {BH_LAUNCHER_NAME, (char *)(uintptr_t)mark, NULL};
   char *environment[] = {NULL};
   pid_t pid = -1;
-  int error = high[0] < 0 || high[1] < 0 || empty < 0
-                  ? errno
+  int error = high[0] < 0 || high[1] < 0 || high[2] < 0 || high[3] < 0
+                  ? EMFILE
                   : posix_spawn(&pid, path, &actions, NULL, arguments, environment);
   posix_spawn_file_actions_destroy(&actions);
-  if (high[0] >= 0) close(high[0]);
-  if (high[1] >= 0) close(high[1]);
-  if (empty >= 0) close(empty);
+  for (int index = 0; index < 4; index++)
+    if (high[index] >= 0) close(high[index]);
   return error ? -error : pid;
 }
 

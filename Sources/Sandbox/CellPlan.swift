@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CHostShims
 
-/// How a cell is built: everything that does not depend on which command runs in it.
+/// How a cell is built and confined: everything that does not depend on which command runs in it.
 ///
 /// Two launches with equal cell plans can use cells built ahead of need.
 package struct CellPlan: Sendable, Equatable {
@@ -10,6 +10,11 @@ package struct CellPlan: Sendable, Equatable {
   package var cgroup = CgroupPlacement()
   package var steps: [Step] = []
   package var forbidsUserNamespaces = true
+  package var limits: [ResourceLimit] = []
+  package var landlock: LandlockRules?
+  /// The compiled filter as production has it; nil only when the layer was waived.
+  package var filter: [FilterInstruction]?
+  var reportsBlockedCalls = false
 
   package struct Identity: Sendable, Equatable {
     package var insideUID: UInt32 = 1000
@@ -56,7 +61,30 @@ package struct CellPlan: Sendable, Equatable {
     for path in cgroup.removes { writer.record(BH_REC_CGROUP_REMOVE, path) }
     if forbidsUserNamespaces { writer.record(BH_REC_NO_USER_NAMESPACES) { _ in } }
     for step in steps { step.write(to: &writer) }
+    writeConfinement(to: &writer)
     return writer.bytes
+  }
+
+  private func writeConfinement(to writer: inout PlanWriter) {
+    writer.record(BH_REC_OPTIONS) {
+      $0.value(
+        bh_options(
+          notify: reportsBlockedCalls && filter != nil ? 1 : 0, skip_filter: filter == nil ? 1 : 0,
+          skip_landlock: landlock == nil ? 1 : 0, pad: 0))
+    }
+    for limit in limits {
+      writer.record(BH_REC_RLIMIT) {
+        $0.value(
+          bh_rlimit(resource: limit.resource, pad: 0, soft: limit.bound, hard: limit.bound))
+      }
+    }
+    landlock?.write(to: &writer)
+    guard let filter else { return }
+    writer.record(BH_REC_FILTER) { writer in
+      for instruction in reportsBlockedCalls ? SyscallFilter.reporting(filter) : filter {
+        writer.value(instruction)
+      }
+    }
   }
 
   /// The step a report's record index means, for the error message.

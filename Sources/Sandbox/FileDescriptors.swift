@@ -21,6 +21,18 @@ enum KernelFile {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard file >= 0 else { return nil }
     defer { close(file) }
+    // Most hold a line or two, and are read often.
+    let (first, isAll) = withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+      let count = max(0, Glibc.read(file, buffer.baseAddress, buffer.count))
+      return (String(decoding: buffer[..<count], as: UTF8.self), count < buffer.count / 2)
+    }
+    // A seq_file gives less than asked for when its next line does not fit: half full is not all.
+    if isAll { return first }
+    return readAll(file)
+  }
+
+  private static func readAll(_ file: Int32) -> String? {
+    guard lseek(file, 0, SEEK_SET) == 0 else { return nil }
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     var length = 0
     while length < buffer.count {

@@ -30,15 +30,8 @@ package struct LaunchPlan: Sendable, Equatable {
         isPrivileged: facts.isPrivileged),
       steps: root.steps,
       forbidsUserNamespaces: facts.canForbidUserNamespaces
-        && !policy.allowWeaker.contains(.nestedNamespaces))
-    start = StartPlan(
-      arguments: policy.arguments,
-      environment: policy.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" },
-      workingDirectory: policy.workingDirectory,
-      search: (policy.environment["PATH"] ?? Self.defaultPath).split(separator: ":").map(
-        String.init),
+        && !policy.allowWeaker.contains(.nestedNamespaces),
       limits: policy.limits.resourceLimits(hasCgroup: hasCgroup),
-      descriptors: descriptors,
       landlock: policy.allowWeaker.contains(.landlock)
         ? nil
         : LandlockRules(
@@ -47,8 +40,14 @@ package struct LaunchPlan: Sendable, Equatable {
           readable: ["/"],
           writable: ["/tmp", "/dev/shm"] + sources.filter { $0.bind.writable }.map(\.bind.path),
           devices: RootBuilder.devices.map { "/dev/\($0)" }),
-      filter: filter,
-      reportsBlockedCalls: policy.development && facts.hasUserNotify)
+      filter: filter, reportsBlockedCalls: policy.development && facts.hasUserNotify)
+    start = StartPlan(
+      arguments: policy.arguments,
+      environment: policy.environment.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" },
+      workingDirectory: policy.workingDirectory,
+      search: (policy.environment["PATH"] ?? Self.defaultPath).split(separator: ":").map(
+        String.init),
+      descriptors: descriptors)
   }
 
   static let defaultPath = "/usr/local/bin:/usr/bin:/bin"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// pid 1 of the cell: builds the root, then waits for the START plan, forks the guest and stays as
-// its reaper. The order of the steps and its reasons: docs/THREAT_MODEL.md.
+// pid 1 of the cell: builds the root, forks the guest and stays as its reaper. The order of the steps and its reasons: docs/THREAT_MODEL.md.
 #include "launch.h"
 
 #include <linux/audit.h>
@@ -24,7 +23,6 @@
 #endif
 
 static int root = -1;
-static struct plan start_plan;
 
 static int open_path(int directory, const char *path, uint64_t flags, uint64_t resolve) {
   struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags, .resolve = resolve};
@@ -179,43 +177,21 @@ static void leave_old_root(void) {
   close(root);
 }
 
-static void receive_start(int cell, int descriptors[BH_DESCRIPTORS_MAX], size_t *count) {
-  union {
-    struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int) * BH_DESCRIPTORS_MAX)];
-  } control;
-  struct iovec part = {start_plan.bytes, sizeof start_plan.bytes};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
-                           .msg_controllen = sizeof control};
-  ssize_t size;
-  do size = recvmsg(cell, &message, MSG_CMSG_CLOEXEC);
-  while (size < 0 && errno == EINTR);
-  if (size == 0) _exit(0);  // The host gave this cell up.
-  if (size < 0) fail(BH_STEP_READ_PLAN);
-  start_plan.size = (size_t)size;
-  errno = EMSGSIZE;
-  if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) fail(BH_STEP_READ_PLAN);
-  *count = 0;
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-    *count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-    memcpy(descriptors, CMSG_DATA(header), *count * sizeof(int));
-  }
-  errno = EINVAL;
-  if (!plan_is_valid(&start_plan)) fail(BH_STEP_READ_PLAN);
+/// The monitor's order to end. A sender outside has no pid here; from inside it means nothing.
+static void end_all(int signal_number, siginfo_t *info, void *context) {
+  (void)signal_number;
+  (void)context;
+  if (info->si_pid == 0) kill(-1, SIGKILL);
 }
 
 /// What a reaper needs and nothing else: should the guest ever reach pid 1, little is won.
 static void lock_init(void) {
-  for (unsigned long capability = 0; capability < 64; capability++)
-    if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) break;
-  struct {
-    uint32_t version;
-    int pid;
-  } header = {0x20080522, 0};
-  uint32_t none[6] = {0};
-  if (syscall(SYS_capset, &header, none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+  struct sigaction ending = {.sa_sigaction = end_all, .sa_flags = SA_SIGINFO};
+  sigset_t none;
+  sigemptyset(&none);
+  if (sigaction(SIGTERM, &ending, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
     fail(BH_STEP_LOCK_INIT);
+  drop_privileges(BH_STEP_LOCK_INIT);
 #define ALLOW(number) \
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
   struct sock_filter program[] = {
@@ -234,13 +210,6 @@ static void lock_init(void) {
 #undef ALLOW
   struct sock_fprog filter = {sizeof program / sizeof program[0], program};
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0) fail(BH_STEP_LOCK_INIT);
-}
-
-/// The monitor's order to end. A sender outside has no pid here; from inside it means nothing.
-static void end_all(int signal_number, siginfo_t *info, void *context) {
-  (void)signal_number;
-  (void)context;
-  if (info->si_pid == 0) kill(-1, SIGKILL);
 }
 
 static _Noreturn void reap_until(pid_t guest) {
@@ -268,8 +237,8 @@ static _Noreturn void reap_until(pid_t guest) {
   _exit(0);
 }
 
-_Noreturn void run_cell(const struct plan *plan, int go, int cell, int trees[BH_BINDS_MAX]) {
-  report_socket = cell;
+_Noreturn void run_cell(const struct plan *plan, int go, int trees[BH_BINDS_MAX]) {
+  report_socket = BH_CELL_FD;
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) fail(BH_STEP_PARENT_DEATH);
   setsid();
   await_go(go);
@@ -295,22 +264,11 @@ _Noreturn void run_cell(const struct plan *plan, int go, int cell, int trees[BH_
   close(go);
   // Only now: the namespace's root is the cgroup the process is in when it is made.
   if (unshare(CLONE_NEWCGROUP) < 0) fail(BH_STEP_CGROUP_NAMESPACE);
-  send_report((struct bh_report){.kind = BH_REPORT_READY});
-
-  static int descriptors[BH_DESCRIPTORS_MAX];
-  size_t count = 0;
-  receive_start(cell, descriptors, &count);
-  // VFORK: we sleep until the guest has become the app or failed, so STARTED is never a guess.
-  pid_t guest = (pid_t)syscall(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
+  send_report((struct bh_report){.kind = BH_REPORT_INIT});
+  pid_t guest = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
   if (guest < 0) fail(BH_STEP_FORK);
-  if (guest == 0) run_guest(&start_plan, descriptors, count);
-  for (size_t index = 0; index < count; index++) close(descriptors[index]);
-  send_report((struct bh_report){.kind = BH_REPORT_STARTED});
-  struct sigaction ending = {.sa_sigaction = end_all, .sa_flags = SA_SIGINFO};
-  sigset_t none;
-  sigemptyset(&none);
-  if (sigaction(SIGTERM, &ending, NULL) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
-    fail(BH_STEP_LOCK_INIT);
+  if (guest == 0) run_guest(plan);
+  close(BH_GUEST_FD);
   lock_init();
   reap_until(guest);
 }

@@ -3,8 +3,9 @@
 //
 //   monitor (main.c)   outside every namespace; reads the CELL plan, clones pid 1, waits, dies with
 //     │                the host and takes the cell with it
-//     └ pid 1 (cell.c) builds the cell's root, waits for the START plan, stays as a reaper
-//         └ guest (guest.c) gives up what is left, loads Landlock and the filter, execs the app
+//     └ pid 1 (cell.c) builds the cell's root, forks the guest, stays as its reaper
+//         └ guest (guest.c) gives up what is left, loads Landlock and the filter, and only then
+//                      reads the START plan and becomes the app
 //
 // After clone nothing allocates; every failure is one bh_report with the step and errno.
 #pragma once
@@ -55,6 +56,8 @@ void send_report(struct bh_report report);
 int open_bind(const struct record *record, int map_owner_userns);
 
 /// pid 1. `trees` holds the detached mounts the monitor opened, in plan order, or -1.
-_Noreturn void run_cell(const struct plan *plan, int go, int cell, int trees[BH_BINDS_MAX]);
+_Noreturn void run_cell(const struct plan *plan, int go, int trees[BH_BINDS_MAX]);
 /// The guest. Returns never: it becomes the app or fails.
-_Noreturn void run_guest(const struct plan *plan, const int *descriptors, size_t count);
+_Noreturn void run_guest(const struct plan *plan);
+/// Gives up every capability, for good, and all ways to more.
+void drop_privileges(enum bh_step step);

@@ -243,10 +243,11 @@ int main(void) {
   if (pid == 0) {
     close(go[1]);
     close(BH_CONTROL_FD);
-    run_cell(&cell_plan, go[0], BH_CELL_FD, trees);
+    run_cell(&cell_plan, go[0], trees);
   }
   close(go[0]);
   close(BH_CELL_FD);
+  close(BH_GUEST_FD);
   for (size_t index = 0; index < BH_BINDS_MAX && trees[index] >= 0; index++) close(trees[index]);
   // Two bytes: the first once the identity is there, the second once the limits are.
   write_id_maps(pid, identity.inside_uid, identity.outside_uid, identity.inside_gid,

@@ -80,7 +80,7 @@ struct PlanTests {
 
   @Test("never names a Landlock right the kernel does not know", arguments: 0...7)
   func landlock(abi: Int) throws {
-    let rules = try Self.plan(Self.policy(), facts: Self.facts(landlockABI: abi)).start.landlock
+    let rules = try Self.plan(Self.policy(), facts: Self.facts(landlockABI: abi)).cell.landlock
     guard abi > 0 else {
       #expect(rules == nil)
       return
@@ -95,7 +95,7 @@ struct PlanTests {
 
   @Test("lets Landlock allow writing where the mounts do, and nowhere else")
   func landlockPaths() throws {
-    let landlock = try #require(try Self.plan(Self.policy()).start.landlock)
+    let landlock = try #require(try Self.plan(Self.policy()).cell.landlock)
     let write: UInt64 = 1 << 1
     let execute: UInt64 = 1 << 0
     let writable = landlock.paths.filter { $0.rights & write != 0 }.map(\.path)
@@ -144,9 +144,9 @@ struct PlanTests {
   @Test("bounds memory per process only where no cgroup does it for all")
   func dataLimit() throws {
     let data = UInt32(RLIMIT_DATA.rawValue)
-    #expect(!(try Self.plan(Self.policy()).start.limits.contains { $0.resource == data }))
+    #expect(!(try Self.plan(Self.policy()).cell.limits.contains { $0.resource == data }))
     let bare = try Self.plan(Self.policy(), hasCgroup: false)
-    #expect(bare.start.limits.contains { $0.resource == data })
+    #expect(bare.cell.limits.contains { $0.resource == data })
   }
 
   @Test("shows what the host has of a runtime, links as links")
@@ -165,7 +165,7 @@ struct PlanTests {
 struct CellLifecycleTests {
   typealias Report = CellLifecycle.Report
 
-  /// BH_REPORT_*: failed 1, running 2, started 3, exit 4, ready 5.
+  /// BH_REPORT_*: failed 1, init 2, ready 3, exit 4.
   private func report(_ kind: UInt32, status: Int32 = 0, pid: Int32 = 0) -> Report {
     var report = Report(kind: kind)
     report.status = status
@@ -173,12 +173,19 @@ struct CellLifecycleTests {
     return report
   }
 
+  /// Up to where it runs.
+  private func running() -> CellLifecycle {
+    var cell = CellLifecycle()
+    #expect(cell.handle(.ordered) == [])
+    #expect(cell.handle(.cell(report(2, pid: 41))) == [])
+    #expect(cell.handle(.guest(report(3, pid: 42))) == [.ready])
+    #expect(cell.handle(.guestClosed) == [.started])
+    return cell
+  }
+
   @Test("goes from built to started to over, and tells each once")
   func inOrder() {
-    var cell = CellLifecycle()
-    #expect(cell.handle(.cell(report(5, pid: 41))) == [.ready])
-    #expect(cell.handle(.cell(report(2, pid: 42))) == [])
-    #expect(cell.handle(.cell(report(3))) == [.started])
+    var cell = running()
     #expect((cell.initPID, cell.guestPID) == (41, 42))
     #expect(cell.handle(.cell(report(4, status: 7 << 8))) == [.exited])
     #expect(cell.handle(.cell(report(4, status: 9))) == [])
@@ -190,9 +197,7 @@ struct CellLifecycleTests {
 
   @Test("takes pid 1's end for the guest's when pid 1 was killed")
   func killed() {
-    var cell = CellLifecycle()
-    _ = cell.handle(.cell(report(5, pid: 41)))
-    _ = cell.handle(.cell(report(3)))
+    var cell = running()
     #expect(cell.handle(.control(report(4, status: 9))) == [])
     #expect(cell.handle(.cellClosed) == [.over])
     #expect(cell.status == 9)
@@ -200,15 +205,13 @@ struct CellLifecycleTests {
 
   @Test("is not over before pid 1 is seen to be gone, when the monitor died without a word")
   func monitorLost() {
-    var cell = CellLifecycle()
-    _ = cell.handle(.cell(report(5, pid: 41)))
-    _ = cell.handle(.cell(report(3)))
+    var cell = running()
     #expect(cell.handle(.cellClosed) == [])
     #expect(cell.handle(.controlClosed) == [.watchInit(41)])
     #expect(cell.handle(.initGone) == [.over])
   }
 
-  @Test("reports one failure, by its step, and a launcher lost while building")
+  @Test("reports one failure, by its step")
   func failures() {
     var cell = CellLifecycle()
     var failure = report(1)
@@ -216,13 +219,27 @@ struct CellLifecycleTests {
     failure.errno = ENOSPC
     failure.record = 3
     #expect(cell.handle(.cell(failure)) == [.failed(.root, errno: ENOSPC, record: 3)])
-    #expect(cell.handle(.cell(report(3))) == [])
+    #expect(cell.handle(.guestClosed) == [])
     #expect(cell.handle(.deadline) == [])
+  }
+
+  @Test("takes a guest that closes its socket unasked for lost, not for started")
+  func guestLost() {
+    var cell = CellLifecycle()
+    _ = cell.handle(.guest(report(3)))
+    #expect(cell.handle(.guestClosed) == [.failed(.lost, errno: 0, record: 0), .kill])
+    var early = CellLifecycle()
+    _ = early.handle(.ordered)
+    #expect(early.handle(.guestClosed) == [.failed(.lost, errno: 0, record: 0), .kill])
+    var slow = CellLifecycle()
+    #expect(slow.handle(.deadline) == [.failed(.lost, errno: ETIMEDOUT, record: 0), .kill])
+  }
+
+  @Test("is over when a launcher is lost while building")
+  func launcherLost() {
     var lost = CellLifecycle()
     #expect(lost.handle(.cellClosed) == [])
     #expect(lost.handle(.controlClosed) == [.failed(.lost, errno: 0, record: 0), .over])
-    var slow = CellLifecycle()
-    #expect(slow.handle(.deadline) == [.failed(.lost, errno: ETIMEDOUT, record: 0), .kill])
   }
 }
 

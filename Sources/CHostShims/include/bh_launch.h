@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the host and the launcher say to each other. Both are built from this file, so they agree.
 //
-// The host holds two SOCK_SEQPACKET sockets per cell:
-//   control  host → monitor: one CELL plan, then BH_ORDER_*; monitor → host: bh_report
-//   cell     host → pid 1:   one START plan with descriptors;   pid 1, guest → host: bh_report
+// The host holds three SOCK_SEQPACKET sockets per cell:
+//   control  host → monitor: one CELL plan, then BH_ORDER_*;  monitor → host: bh_report
+//   cell     pid 1 → host: bh_report; closed when pid 1 is gone
+//   guest    host → guest: one START plan with descriptors;   guest → host: bh_report; closed by
+//            execve, which is how the host knows that the command runs
 // A plan is a sequence of records, each `u32 type, u32 length, payload padded to 8 bytes`, in the
 // order in which the launcher acts on them. Numbers are little-endian; strings end in NUL.
 #pragma once
@@ -17,6 +19,7 @@
 #define BH_RULES_MAX 32
 #define BH_CONTROL_FD 3
 #define BH_CELL_FD 4
+#define BH_GUEST_FD 5
 /// argv[0] of the launcher, by which a sweep recognises one.
 #define BH_LAUNCHER_NAME "bulkhead-launch"
 
@@ -39,17 +42,17 @@ enum bh_record_type {
   BH_REC_BIND,             // bh_bind, source, path
   BH_REC_PROC,             // options for the proc mount
   BH_REC_NO_USER_NAMESPACES,  // write 0 to user.max_user_namespaces
+  BH_REC_RLIMIT,           // bh_rlimit
+  BH_REC_LANDLOCK,         // bh_landlock
+  BH_REC_LANDLOCK_PATH,    // u64 rights, path
+  BH_REC_FILTER,           // struct sock_filter[]
+  BH_REC_OPTIONS,          // bh_options
   // START plan
   BH_REC_ARGUMENT = 64,    // string
   BH_REC_ENVIRONMENT,      // string
   BH_REC_DIRECTORY_CHANGE, // string
   BH_REC_SEARCH,           // string: one directory of PATH, in which argv[0] is looked for
-  BH_REC_RLIMIT,           // bh_rlimit
   BH_REC_DESCRIPTORS,      // u32 numbers inside, in the order of SCM_RIGHTS
-  BH_REC_LANDLOCK,         // bh_landlock
-  BH_REC_LANDLOCK_PATH,    // u64 rights, path
-  BH_REC_FILTER,           // struct sock_filter[]
-  BH_REC_OPTIONS,          // bh_options
 };
 
 struct bh_identity {
@@ -127,10 +130,10 @@ enum bh_step {
 
 enum bh_report_kind {
   BH_REPORT_FAILED = 1,    // step, error, index
-  BH_REPORT_RUNNING,       // sent by the guest just before execve; its pid travels as credentials
-  BH_REPORT_STARTED,       // sent by pid 1 once execve succeeded
+  BH_REPORT_INIT,          // from pid 1, whose pid travels as credentials: the root is built
+  BH_REPORT_READY,         // from the guest, likewise: it is confined and waits for its START plan;
+                           // in development with the filter's listener
   BH_REPORT_EXIT,          // status and usage
-  BH_REPORT_READY,         // sent by pid 1: the cell is built and waits for its START plan
 };
 
 struct bh_report {

@@ -27,9 +27,9 @@ ssize_t bh_send(int socket, const void *bytes, size_t count, const int *descript
 ssize_t bh_receive(int socket, void *bytes, size_t capacity, pid_t *pid, int *descriptor);
 /// A SOCK_SEQPACKET pair, close-on-exec; [0] is non-blocking and learns the sender's pid.
 int bh_seqpacket_pair(int pair[2]);
-/// posix_spawn of the launcher with `control` and `cell` as descriptors 3 and 4, /dev/null as 0–2
-/// and nothing else. Returns the pid, or -errno.
-pid_t bh_spawn_launcher(const char *path, const char *mark, int control, int cell);
+/// posix_spawn of the launcher with the three sockets of bh_launch.h as descriptors 3, 4 and 5,
+/// /dev/null as 0–2 and nothing else. Returns the pid, or -errno.
+pid_t bh_spawn_launcher(const char *path, const char *mark, int control, int cell, int guest);
 
 /// One call waiting for an answer on a seccomp listener.
 struct bh_notification {

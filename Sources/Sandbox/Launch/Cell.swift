@@ -20,6 +20,7 @@ final class Cell: Sendable {
     var lifecycle = CellLifecycle()
     var control: Int32
     var cell: Int32
+    var guest: Int32
     var monitor: pid_t
     var readiness: Outcome?
     var outcome: Outcome?
@@ -40,7 +41,6 @@ final class Cell: Sendable {
   private let state: Mutex<State>
   let blockedCalls: AsyncStream<BlockedCall>
   private let blockedSink: AsyncStream<BlockedCall>.Continuation
-  private let reportsBlockedCalls: Mutex<[FilterInstruction]?>
 
   /// Starts a launcher and gives it its CELL plan. Only on the reactor's thread.
   init(
@@ -49,48 +49,44 @@ final class Cell: Sendable {
     self.context = context
     self.reactor = reactor
     earlierLimitHits = context.cgroups.processLimitHits(app: context.appID)
-    reportsBlockedCalls = Mutex(nil)
     (blockedCalls, blockedSink) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(256))
-    var control: [Int32] = [-1, -1]
-    var cell: [Int32] = [-1, -1]
-    let made = (bh_seqpacket_pair(&control), bh_seqpacket_pair(&cell))
-    guard made.0 == 0, made.1 == 0 else {
-      for descriptor in control + cell where descriptor >= 0 { close(descriptor) }
-      throw SandboxError(.spawn, errno: -min(made.0, made.1), "socketpair")
+    var pairs: [[Int32]] = [[-1, -1], [-1, -1], [-1, -1]]
+    let made = pairs.indices.map { bh_seqpacket_pair(&pairs[$0]) }
+    guard made.allSatisfy({ $0 == 0 }) else {
+      for descriptor in pairs.joined() where descriptor >= 0 { close(descriptor) }
+      throw SandboxError(.spawn, errno: -(made.min() ?? 0), "socketpair")
     }
-    let monitor = bh_spawn_launcher(launcherPath, mark, control[1], cell[1])
-    close(control[1])
-    close(cell[1])
+    let monitor = bh_spawn_launcher(launcherPath, mark, pairs[0][1], pairs[1][1], pairs[2][1])
+    for pair in pairs { close(pair[1]) }
     guard monitor > 0 else {
-      close(control[0])
-      close(cell[0])
+      for pair in pairs { close(pair[0]) }
       throw SandboxError(.spawn, errno: -monitor, launcherPath)
     }
-    state = Mutex(State(control: control[0], cell: cell[0], monitor: monitor))
-    _ = Self.send(context.plan.encoded(), [], to: control[0])
-    reactor.watch(control[0]) { [self] _ in readControl() }
-    reactor.watch(cell[0]) { [self] _ in readCell() }
+    let (control, cell, guest) = (pairs[0][0], pairs[1][0], pairs[2][0])
+    state = Mutex(State(control: control, cell: cell, guest: guest, monitor: monitor))
+    _ = Self.send(context.plan.encoded(), [], to: control)
+    reactor.watch(control) { [self] _ in readControl() }
+    reactor.watch(cell) { [self] _ in readCell() }
+    reactor.watch(guest) { [self] _ in readGuest() }
     watchMonitor(monitor)
   }
 
   /// A host that lets go of a running cell ends it: its monitor sees the closed socket.
   deinit {
     state.withLock { state in
-      for descriptor in [state.control, state.cell] where descriptor >= 0 { close(descriptor) }
+      for descriptor in [state.control, state.cell, state.guest] where descriptor >= 0 {
+        close(descriptor)
+      }
     }
   }
 
   /// Hands over the command. The descriptors are duplicated before this returns.
   func start(_ plan: StartPlan, _ descriptors: [Int32]) -> Int32 {
-    if plan.reportsBlockedCalls { reportsBlockedCalls.withLock { $0 = plan.filter } }
-    var plan = plan
-    if plan.reportsBlockedCalls, let filter = plan.filter {
-      plan.filter = SyscallFilter.reporting(filter)
-    }
     let bytes = plan.encoded()
     return state.withLock { state in
-      guard state.cell >= 0 else { return ECONNRESET }
-      return Self.send(bytes, descriptors, to: state.cell)
+      guard state.guest >= 0 else { return ECONNRESET }
+      _ = state.lifecycle.handle(.ordered)
+      return Self.send(bytes, descriptors, to: state.guest)
     }
   }
 
@@ -201,12 +197,31 @@ final class Cell: Sendable {
   private func readCell() {
     while let message = receive(\.cell) {
       switch message {
-      case .report(let report, let descriptor):
-        if descriptor >= 0 { serveNotifications(descriptor) }
+      case .report(let report, _):
+        // The guest is over: what it said, or that it became the command, came before.
+        if report.kind == BH_REPORT_EXIT.rawValue { readGuest() }
         handle(.cell(report))
       case .closed:
         dropSocket(\.cell)
         handle(.cellClosed)
+      }
+    }
+  }
+
+  private func readGuest() {
+    while let message = receive(\.guest) {
+      switch message {
+      case .report(let report, let descriptor):
+        if descriptor >= 0 { serveNotifications(descriptor) }
+        handle(.guest(report))
+      case .closed:
+        dropSocket(\.guest)
+        // While the cell is built an end has a reason, and whoever knows it has said so by now.
+        if state.withLock({ $0.lifecycle.phase == .building }) {
+          readCell()
+          readControl()
+        }
+        handle(.guestClosed)
       }
     }
   }
@@ -395,7 +410,7 @@ final class Cell: Sendable {
   }
 
   private func serveNotifications(_ listener: Int32) {
-    guard let filter = reportsBlockedCalls.withLock({ $0 }) else {
+    guard let filter = context.plan.filter else {
       close(listener)
       return
     }

@@ -6,12 +6,18 @@ package struct CellLifecycle: Sendable, Equatable {
   package enum Phase: Sendable, Equatable { case building, ready, running, failed, over }
 
   package enum Event: Sendable {
-    /// From pid 1 or the guest.
+    /// From pid 1.
     case cell(Report)
+    /// From the guest, until it is the app.
+    case guest(Report)
     /// From the monitor.
     case control(Report)
     case cellClosed
+    /// By execve, or by the guest's end.
+    case guestClosed
     case controlClosed
+    /// The command was handed over.
+    case ordered
     /// pid 1 is reaped, and so is all below it.
     case initGone
     /// It took too long to build or start.
@@ -55,6 +61,7 @@ package struct CellLifecycle: Sendable, Equatable {
   /// With the CPU time of the tree: from pid 1 when it could say, else from the monitor.
   package private(set) var finalReport: Report?
   private var monitorIsDone = false
+  private var isOrdered = false
   private var cellIsClosed = false
   private var initIsGone = false
   private var guestStatusIsKnown = false
@@ -65,6 +72,19 @@ package struct CellLifecycle: Sendable, Equatable {
     guard phase != .over else { return [] }
     switch event {
     case .cell(let report): return handle(cell: report)
+    case .guest(let report): return handle(guest: report)
+    case .ordered:
+      isOrdered = true
+      return []
+    case .guestClosed:
+      guard phase == .building || phase == .ready else { return [] }
+      // Closed without a word after the order: it became the command.
+      if phase == .ready && isOrdered {
+        phase = .running
+        return [.started]
+      }
+      phase = .failed
+      return [.failed(.lost, errno: 0, record: 0), .kill]
     case .control(let report):
       if report.kind == BH_REPORT_FAILED.rawValue { return fail(report) }
       guard report.kind == BH_REPORT_EXIT.rawValue else { return [] }
@@ -93,20 +113,23 @@ package struct CellLifecycle: Sendable, Equatable {
     }
   }
 
-  private mutating func handle(cell report: Report) -> [Action] {
+  private mutating func handle(guest report: Report) -> [Action] {
     switch report.kind {
     case BH_REPORT_READY.rawValue:
-      initPID = report.pid
+      guestPID = report.pid
       guard phase == .building else { return [] }
       phase = .ready
       return [.ready]
-    case BH_REPORT_RUNNING.rawValue:
-      guestPID = report.pid
+    case BH_REPORT_FAILED.rawValue: return fail(report)
+    default: return []
+    }
+  }
+
+  private mutating func handle(cell report: Report) -> [Action] {
+    switch report.kind {
+    case BH_REPORT_INIT.rawValue:
+      initPID = report.pid
       return []
-    case BH_REPORT_STARTED.rawValue:
-      guard phase == .ready || phase == .building else { return [] }
-      phase = .running
-      return [.started]
     case BH_REPORT_FAILED.rawValue: return fail(report)
     case BH_REPORT_EXIT.rawValue:
       guard !guestStatusIsKnown else { return [] }
