@@ -248,13 +248,14 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
   }
 
   private func failedToStart(_ error: HostError) {
-    lastFailure = error.description
+    lastFailure = error.message
     journal.note(.startFailed, error.description)
     failQueue(
       HostError(
         .upstream, "start_failed", "the app could not be started", log: error.description))
-    release(&readyWaiters)
+    // The state is published before anyone who waited reads it.
     apply(.startFailed)
+    release(&readyWaiters)
   }
 
   private func exited(_ exit: GuestExit, generation: Int) {
@@ -280,11 +281,13 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
       failQueue(
         HostError(
           .upstream, "start_failed", "the app could not be started: \(lastFailure)"))
-      release(&readyWaiters)
     }
     endReason = nil
     hungUpAt = nil
+    var waiters = wasStarting ? readyWaiters : []
+    if wasStarting { readyWaiters = [] }
     apply(.exited)
+    release(&waiters)
     // A guest that was to go is gone, even if somebody already waits for the next.
     if wasStopping { release(&stopWaiters) }
     resumeAfterCrash()

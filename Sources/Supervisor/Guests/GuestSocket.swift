@@ -26,7 +26,8 @@ final class GuestSocket {
 
   /// - Parameter hostWork: where writing is charged.
   init(
-    channel: any Channel, hostWork: HostWork? = nil, now: @escaping @Sendable () -> NIODeadline = { .now() }
+    channel: any Channel, hostWork: HostWork? = nil,
+    now: @escaping @Sendable () -> NIODeadline = { .now() }
   ) {
     self.channel = channel
     self.hostWork = hostWork

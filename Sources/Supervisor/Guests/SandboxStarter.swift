@@ -95,7 +95,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     } catch {
       output.closeBoth()
       errors.closeBoth()
-      throw HostError(.upstream, "start_failed", error.description, log: error.description)
+      throw HostError(.upstream, "start_failed", error.description)
     }
     close(output.writing)
     close(errors.writing)

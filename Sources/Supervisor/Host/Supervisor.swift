@@ -215,11 +215,24 @@ public final class Supervisor: Sendable {
       for handle in apps.all { tasks.addTask { await handle.runner.stopNow(disable: false) } }
     }
     for handle in apps.all { handle.sql.guestLeft() }
+    await removeCgroups()
     await onQueue(meterQueue) { self.meter.stop() }
     await onQueue(storeQueue) { self.logs.closeAll() }
     try? await group.shutdownGracefully()
     try? await sideGroup.shutdownGracefully()
     logger.notice("stopped")
+  }
+
+  /// An orderly end leaves no cgroup behind. Workers that were just killed may hold theirs for a moment.
+  private func removeCgroups() async {
+    for _ in 0..<20 {
+      if meter.processes.all.isEmpty { break }
+      try? await Task.sleep(for: .milliseconds(50))
+    }
+    for app in registry.all { launcher.forget(app: app.id) }
+    for leftover in launcher.sweep() {
+      logger.notice("removed at the end", metadata: ["what": "\(leftover)"])
+    }
   }
 
   /// Runs blocking work on a queue of its own.

@@ -27,7 +27,7 @@ package struct LogEntry: Sendable, Equatable {
   var encodedLine: [UInt8] {
     var writer = JSONWriter(capacity: text.utf8.count + 96)
     writer.raw("{\"time\":")
-    writer.string(time.rfc3339)
+    writer.string(time.rfc3339Milliseconds)
     writer.raw(",\"stream\":")
     writer.string(source.rawValue)
     writer.raw(",\"text\":")
@@ -47,5 +47,14 @@ package struct LogEntry: Sendable, Equatable {
       let text = json["text"]?.string
     else { return nil }
     self.init(time: at, source: source, text: text, event: json["event"]?.string)
+  }
+}
+
+extension WallTime {
+  /// `2026-03-09T07:00:00.042Z`
+  var rfc3339Milliseconds: String {
+    let milliseconds = String(((microseconds % 1_000_000 + 1_000_000) % 1_000_000) / 1_000)
+    let padded = String(repeating: "0", count: 3 - milliseconds.count) + milliseconds
+    return "\(rfc3339.dropLast()).\(padded)Z"
   }
 }

@@ -24,9 +24,12 @@ extension Problem {
     hint: "look at the host's log")
 
   init(_ error: HostError) {
+    // An app that does not start is the app's fault, and the next try is likely to end the same way.
+    let isStart = error.area == .upstream && error.reason == "start_failed"
     self.init(
-      status: error.area.httpStatus, code: error.code, title: error.area.title,
-      detail: error.message, retryable: error.area.isRetryable)
+      status: error.area.httpStatus, code: error.code,
+      title: isStart ? "the app did not start" : error.area.title, detail: error.message,
+      retryable: error.area.isRetryable && !isStart)
   }
 
   init(_ error: ManifestError) {
