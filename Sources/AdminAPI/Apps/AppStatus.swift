@@ -39,7 +39,7 @@ public struct AppStatus: Codable, Sendable, Equatable {
   public var uptimeSeconds: Double?
   /// Restarts after crashes since the host started.
   public var restarts: Int
-  /// Of all guests of this app since it was installed.
+  /// Of the app's present processes, its SQL worker included, as the kernel counts it.
   public var cpuSeconds: Double
   /// Now, as the kernel counts it.
   public var memoryBytes: UInt64

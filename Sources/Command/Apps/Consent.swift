@@ -7,8 +7,8 @@ package enum Consent {
   static func ask(about review: InstallReview) throws {
     Printer.note(text(review, style: Terminal.standardError.style))
     try ask(
-      review.installedBuild == nil ? "Install it?" : "Upgrade it?",
-      refused: "\(review.id) was not installed",
+      review.installedBuild == nil ? "Install it?" : "Replace what is installed?",
+      refused: "\(review.id) was not \(review.installedBuild == nil ? "installed" : "replaced")",
       next: "look at the list above, then run the same with --yes")
   }
 

@@ -28,7 +28,12 @@ struct InstallCommand: ParsableCommand {
     if output.json {
       try Printer.json(report)
     } else {
-      let verb = report.replacedBuild == nil ? "installed" : "upgraded to"
+      let verb =
+        switch report.replacedBuild {
+        case nil: "installed"
+        case report.build?: "installed again"
+        case .some: "upgraded to"
+        }
       Printer.text("\(verb) \(report.id) \(report.version) (build \(report.build))\n\(report.url)")
     }
   }

@@ -44,7 +44,7 @@ package struct Table {
     var line = cells.indices.map { column in
       let cell = cells[column]
       let padding = String(repeating: " ", count: widths[column] - Self.width(cell.text))
-      let text = cell.decorate(cell.text)
+      let text = cell.text.isEmpty ? "" : cell.decorate(cell.text)
       return alignments[column] == .right ? padding + text : column == last ? text : text + padding
     }.joined(separator: "  ")
     while line.last == " " { line.removeLast() }
