@@ -24,7 +24,7 @@ extension Problem {
   public var exitStatus: CommandStatus {
     if retryable { return .retry }
     switch code.split(separator: ".").first.map(String.init) ?? code {
-    case "manifest", "params", "sql", "package": return .data
+    case "manifest", "params", "sql", "package", "prices": return .data
     case "permission": return .notPermitted
     case "configuration": return .configuration
     case "unreachable": return .unavailable

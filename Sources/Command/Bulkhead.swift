@@ -38,7 +38,7 @@ public struct Bulkhead: AsyncParsableCommand {
         name: "Data and accounts:",
         subcommands: [
           SQLCommand.self, SecretCommand.self, KeyCommand.self, LimitCommand.self,
-          ReportCommand.self,
+          ReportCommand.self, PricesCommand.self,
         ]),
       CommandGroup(name: "Develop:", subcommands: [NewCommand.self, CheckCommand.self]),
     ])

@@ -9,8 +9,9 @@ struct LimitCommand: ParsableCommand {
     commandName: "limit", abstract: "Show or change what holds an app back.",
     discussion: """
       Sizes may only be lower than the manifest's. A budget is so much of a meter in a period, such as \
-      --meter egress --per day --max 1073741824 --action stop; the meter `cost` counts millionths of the \
-      currency's unit.
+      --meter network.out --per day --max 1073741824 --action stop. Meters are cpu (microseconds), memory \
+      (KiB-seconds), storage (MiB-seconds), network.in, network.out (bytes), money.EUR and the like (millionths), \
+      and every counter by its name, such as requests.
       """)
 
   @Argument(help: ArgumentHelp("Id or origin name.", valueName: "app"))

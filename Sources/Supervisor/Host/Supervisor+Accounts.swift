@@ -136,6 +136,14 @@ extension Supervisor: AccountOperations, HostOperations {
     }
   }
 
+  package func prices() async throws -> JSONValue { meter.book.prices.json }
+
+  package func setPrices(_ source: PriceBookSource) async throws -> JSONValue {
+    let book = meter.book
+    try await onQueue(meterQueue) { try book.setPrices(source) }
+    return book.prices.json
+  }
+
   package func metrics() async throws -> String {
     let facts = registry.all.map { app in
       MetricsSnapshot.AppFacts(

@@ -119,6 +119,10 @@ struct AdminRoutes {
       let report = try await operations.report(try Self.reportQuery(request, context))
       return Response(bytes: Array(report.text.utf8), mediaType: report.mediaType)
     }
+    router.get("/v1/prices") { _, _ in try Response(json: try await operations.prices()) }
+    router.put("/v1/prices") { request, _ in
+      try Response(json: try await operations.setPrices(try await Self.body(request)))
+    }
     router.get("/v1/apps/:app/limits") { _, context in
       try Response(json: try await operations.limits(try Self.app(context)))
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AdminAPI
+import GuestAPI
+import Meter
 
 /// Everything an operator can ask of the host. `AdminServer` is its only caller.
 ///
@@ -58,6 +60,9 @@ package protocol AccountOperations: Sendable {
   func report(_ query: ReportQuery) async throws -> RenderedReport
   func limits(_ app: String) async throws -> LimitReport
   func changeLimits(_ app: String, _ change: LimitChange) async throws -> LimitReport
+  /// The price book in force, as JSON in the shape it was written.
+  func prices() async throws -> JSONValue
+  func setPrices(_ source: PriceBookSource) async throws -> JSONValue
   /// Prometheus text.
   func metrics() async throws -> String
 }

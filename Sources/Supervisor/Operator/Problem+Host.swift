@@ -4,6 +4,7 @@ import AdminAPI
 import GuestAPI
 import Hummingbird
 import Manifest
+import Meter
 
 extension Problem {
   /// What an operator is told of an error; nil for one that is nobody's but ours.
@@ -12,6 +13,7 @@ extension Problem {
     case let problem as Problem: problem
     case let error as HostError: Problem(error)
     case let error as ManifestError: Problem(error)
+    case let error as MeterError: Problem(error)
     case let error as HTTPError: Problem(error)
     default: nil
     }
@@ -41,6 +43,23 @@ extension Problem {
       issues: error.issues.map {
         Issue(path: $0.path, reason: $0.reason, suggestion: $0.suggestion)
       })
+  }
+
+  init(_ error: MeterError) {
+    switch error {
+    case .prices(let problems):
+      self.init(
+        status: 422, code: "prices.invalid", title: "the price book is refused",
+        detail: "Nothing was changed.", hint: "docs/METER.md describes a price book",
+        issues: problems.problems.map { Issue(path: $0.path, reason: $0.message) })
+    case .invalid, .unknownMeter, .meterConflict:
+      self.init(
+        status: 400, code: "params.meter", title: "bad parameters", detail: error.description)
+    default:
+      self.init(
+        status: 500, code: "internal.meter", title: "the meter failed", detail: error.description,
+        retryable: true)
+    }
   }
 
   init(_ error: HTTPError) {
