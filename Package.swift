@@ -68,7 +68,7 @@ let leaves: [Target] = [
 
   // Launch of a sealed process against bwrap and bare C.
   .executableTarget(
-    name: "LaunchBenchmark", dependencies: ["Sandbox", "SandboxLaunch", "LaunchBaseline"],
+    name: "LaunchBenchmark", dependencies: ["Sandbox", "SandboxLaunch", "LaunchBaseline", "Attacker"],
     path: "Benchmarks/Launch", swiftSettings: strict),
   .executableTarget(
     name: "LaunchBaseline", path: "Benchmarks/LaunchBaseline",
@@ -90,6 +90,10 @@ let leaves: [Target] = [
     name: "SandboxTests",
     dependencies: ["Sandbox", "SandboxLaunch", "Attacker", "SandboxTestHost", "CSeccomp"],
     exclude: ["Golden", "hostile.py"], swiftSettings: strict),
+  // Ledger and meter against a plain SQLite program; report over a year.
+  .executableTarget(
+    name: "MeterBenchmark", dependencies: ["Meter", "SQLite"], path: "Benchmarks/MeterBenchmark",
+    swiftSettings: strict),
   .testTarget(
     name: "MeterTests", dependencies: ["Meter", "SQLite"], exclude: ["Vectors", "Golden"],
     swiftSettings: strict),
