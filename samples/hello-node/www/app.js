@@ -73,28 +73,17 @@ $('clock-button').addEventListener('click', () => {
 
 // Echo.
 
-async function echo(body) {
+const PIECE = 256 * 1024;
+const PIECES = 32;
+
+/** Runs `work(show)` with the buttons out of reach. */
+async function sending(work) {
   const out = $('echo-out');
   const buttons = $('echo').querySelectorAll('button');
-  const began = performance.now();
   buttons.forEach((button) => (button.disabled = true));
   out.className = '';
   try {
-    const response = await fetch('/echo', { method: 'POST', body });
-    if (!response.ok) throw new Error(`The app answered with status ${response.status}.`);
-    if (typeof body === 'string') {
-      out.textContent = `“${await response.text()}”`;
-      return;
-    }
-    let length = 0;
-    for (const reader = response.body.getReader(); ;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      length += value.length;
-      out.textContent = `${(length / 1048576).toFixed(1)} MiB came back…`;
-    }
-    const seconds = (performance.now() - began) / 1000;
-    out.textContent = `${length.toLocaleString()} bytes went there and back in ${seconds.toFixed(2)} s.`;
+    await work((text) => (out.textContent = text));
   } catch (error) {
     out.className = 'bad';
     out.textContent = error.message;
@@ -103,16 +92,39 @@ async function echo(body) {
   }
 }
 
+async function echo(body) {
+  const response = await fetch('/echo', { method: 'POST', body });
+  if (!response.ok) throw new Error(`The app answered with status ${response.status}.`);
+  return response;
+}
+
+/**
+ * A browser reads no answer before it has sent its whole request, while the app answers as it
+ * reads: a body larger than what lies in the buffers between them would wait for ever.
+ */
+async function noise(show) {
+  const began = performance.now();
+  const piece = new Uint8Array(PIECE);
+  let length = 0;
+  for (let n = 0; n < PIECES; n++) {
+    for (let at = 0; at < PIECE; at += 65536) crypto.getRandomValues(piece.subarray(at, at + 65536));
+    const back = new Uint8Array(await (await echo(piece)).arrayBuffer());
+    if (back.length !== PIECE || back.some((byte, at) => byte !== piece[at])) {
+      throw new Error('What came back is not what was sent.');
+    }
+    length += back.length;
+    show(`${(length / 1048576).toFixed(2)} MiB came back…`);
+  }
+  const seconds = (performance.now() - began) / 1000;
+  show(`${length.toLocaleString()} bytes went there and back in ${seconds.toFixed(2)} s, each the same.`);
+}
+
 $('echo').addEventListener('submit', (event) => {
   event.preventDefault();
-  echo($('echo-text').value);
+  sending(async (show) => show(`“${await (await echo($('echo-text').value)).text()}”`));
 });
 
-$('echo-big').addEventListener('click', () => {
-  const noise = new Uint8Array(8 * 1048576);
-  for (let at = 0; at < noise.length; at += 65536) crypto.getRandomValues(noise.subarray(at, at + 65536));
-  echo(new Blob([noise]));
-});
+$('echo-big').addEventListener('click', () => sending(noise));
 
 facts();
 startClock();
