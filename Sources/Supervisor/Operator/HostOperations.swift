@@ -2,7 +2,7 @@
 
 import AdminAPI
 import GuestAPI
-import Meter
+import struct Meter.PriceBookSource
 
 /// Everything an operator can ask of the host. `AdminServer` is its only caller.
 ///

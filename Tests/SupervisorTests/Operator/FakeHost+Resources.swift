@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AdminAPI
+import struct Meter.PriceBookSource
 import Foundation
 import GuestAPI
 import Supervisor
@@ -60,6 +61,10 @@ extension FakeHost {
     limits.cpuCores = change.cpuCores ?? limits.cpuCores
     return LimitReport(
       app: app, asked: Self.limits, effective: limits, budgets: [change.budget].compactMap { $0 })
+  }
+  func prices() async throws -> JSONValue { ["version": []] }
+  func setPrices(_ source: PriceBookSource) async throws -> JSONValue {
+    ["version": .array(source.version.map { ["number": .int(Int64($0.number))] })]
   }
   func metrics() async throws -> String { "# TYPE bulkhead_app_up gauge\n" }
 }
