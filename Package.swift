@@ -149,7 +149,7 @@ let houseTargets: [Target] = [
   .testTarget(
     name: "SupervisorTests",
     dependencies: [
-      "Supervisor", "GuestAPI", "Manifest", "AdminAPI",
+      "Supervisor", "GuestAPI", "Manifest", "AdminAPI", "Meter",
       .product(name: "NIOCore", package: "swift-nio"),
       .product(name: "NIOPosix", package: "swift-nio"),
       .product(name: "NIOHTTP1", package: "swift-nio"),
