@@ -16,6 +16,7 @@ private func path(_ target: String) -> String? {
     #expect(path("/a%20b.txt") == "a b.txt")
     #expect(path("/%C3%A9.txt") == "é.txt")
     #expect(path("/a%2525") == "a%25")
+    #expect(path("/.well-known/security.txt") == ".well-known/security.txt")
   }
 
   @Test(
@@ -23,7 +24,9 @@ private func path(_ target: String) -> String? {
     arguments: [
       "/../etc/passwd", "/a/../b", "/a/..", "/.", "/./a", "/%2e%2e/etc/passwd", "/%2E./x",
       "/a%2fb", "/a%2Fb", "/a%2f..%2fb", "/a\\b", "/a%5cb", "/a%5C..", "/a%00.txt", "/a%0ab",
-      "/%", "/%4", "/%zz", "/a%7f", "//a", "/a//b", "//", "/.env", "/.git/config", "/a/.htaccess",
+      "/%", "/%4", "/%zz", "/a%7f", "//a", "/a//b", "//", "/.env", "/.well-known",
+      "/a/.well-known/x", "/.well-known/.x", "/.well-known/../a", "/%2ewell-known/x",
+      "/.git/config", "/a/.htaccess",
       "/%2egit/config", "/%ff", "/a%c3", "", "a", "*", "/%ef%bf%bd",
     ])
   func hostile(target: String) { #expect(path(target) == nil) }

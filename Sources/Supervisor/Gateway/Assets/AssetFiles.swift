@@ -7,6 +7,8 @@ import NIOCore
 struct AssetFiles: Sendable {
   let cachedFileMax: Int
   let listedNamesMax: Int
+  /// Seconds since 1970.
+  let wallClock: @Sendable () -> Int
 
   /// What there is at a path.
   enum Found: Sendable {
@@ -24,7 +26,7 @@ struct AssetFiles: Sendable {
     var modified: Asset.Identity
   }
 
-  /// Opens for reading beneath the root, following no link (docs/SECURITY.md): the files came with an app, and a link
+  /// Opens for reading beneath the root, following no link: the files came with an app, and a link
   /// among them could lead anywhere.
   private func open(_ root: Int32, _ path: String, _ flags: Int32 = 0) -> Int32 {
     // RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH
@@ -115,7 +117,7 @@ struct AssetFiles: Sendable {
     defer { closedir(stream) }
     let modified = Self.identity(status)
     // A directory that changed this very moment may change again without its time showing it.
-    if let known, known.modified == modified, Int(time(nil)) - modified.modifiedSeconds > 2 {
+    if let known, known.modified == modified, wallClock() - modified.modifiedSeconds > 2 {
       return known
     }
     return Listing(names: names(stream, opened), modified: modified)
@@ -128,7 +130,8 @@ struct AssetFiles: Sendable {
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      guard !name.hasPrefix("."), kind == 4 /* DT_DIR */ || kind == 8 /* DT_REG */ || kind == 0
+      guard !name.hasPrefix(".") || name == ".well-known",
+        kind == 4 /* DT_DIR */ || kind == 8 /* DT_REG */ || kind == 0
       else { continue }
       guard names.count < listedNamesMax else { return nil }
       names.insert(name)

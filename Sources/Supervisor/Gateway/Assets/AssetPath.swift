@@ -7,7 +7,7 @@ package enum AssetPath {
   package static let bytesMax = 1024
 
   /// Decodes once. What could mean different files to different readers means none here: an encoded slash, a
-  /// backslash, a NUL or other control character, `.`, `..` and empty segments. Names that begin with a dot are hidden.
+  /// backslash, a NUL or other control character, `.`, `..` and empty segments. Names that begin with a dot are hidden, all but `/.well-known/` (RFC 8615).
   ///
   /// - Returns: the path without its first slash; a path that ends in a slash gets `index.html`.
   package static func read(_ target: UnsafeRawBufferPointer) -> String? {
@@ -39,6 +39,7 @@ package enum AssetPath {
   ) -> Int? {
     var (count, at) = (0, 0)
     var isSegmentStart = true
+    let isWellKnown = ASCII.begins(path, ".well-known/")
     while at < path.count {
       var byte = path[at]
       at += 1
@@ -52,7 +53,8 @@ package enum AssetPath {
       }
       let isSlash = byte == ASCII.slash
       guard byte >= ASCII.space, byte != 0x7f, byte != UInt8(ascii: "\\"),
-        !(isSlash && (isEncoded || isSegmentStart)), !(isSegmentStart && byte == ASCII.dot)
+        !(isSlash && (isEncoded || isSegmentStart)),
+        !(isSegmentStart && byte == ASCII.dot) || (count == 0 && isWellKnown)
       else { return nil }
       if byte > 0x7f { isASCII = false }
       out[count] = byte

@@ -37,8 +37,10 @@ final class AssetStore: Sendable {
   private let pool: NIOThreadPool
   private let freshSeconds: Int
 
-  init(bounds: GatewayBounds, pool: NIOThreadPool) {
-    files = AssetFiles(cachedFileMax: bounds.cachedFileMax, listedNamesMax: bounds.listedNamesMax)
+  init(bounds: GatewayBounds, pool: NIOThreadPool, wallClock: @escaping @Sendable () -> Int) {
+    files = AssetFiles(
+      cachedFileMax: bounds.cachedFileMax, listedNamesMax: bounds.listedNamesMax,
+      wallClock: wallClock)
     freshSeconds = bounds.assetFreshSeconds
     self.pool = pool
     state = Mutex(

@@ -24,7 +24,8 @@ final class GatewayCore: Sendable {
     self.logger = logger
     policy = ClientPolicy(options)
     hostName = HostName(suffix: options.hostSuffix)
-    assets = AssetStore(bounds: options.bounds, pool: pool)
+    assets = AssetStore(
+      bounds: options.bounds, pool: pool, wallClock: options.wallClock)
   }
 
   /// Whether one more connection from an address is within the bounds; it is counted then.
