@@ -54,7 +54,7 @@ class Streams(EndToEndTest):
     def test_a_body_goes_up_unchanged_with_and_without_a_length(self):
         """64 MiB: the digest the guest computed is that of what was sent."""
         app = self.python(self.host())
-        for headers in ({"Content-Length": str(64 << 20)}, {"Transfer-Encoding": "chunked"}):
+        for headers in ({"Content-Length": str(64 << 20)}, {}):  # {}: http.client sends chunks
             digest = hashlib.sha256()
             answer = app.ask("POST", "/upload", self.pieces(64 << 20, digest), headers)
             self.assertEqual(answer.json, {"bytes": 64 << 20, "sha256": digest.hexdigest()})

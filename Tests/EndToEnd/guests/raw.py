@@ -95,6 +95,10 @@ def json_length(request):
     link.sendall(struct.pack(">II", 16, 400_000) + b"x" * 12)
 
 
+def great_credit(request):
+    send({"jsonrpc": "2.0", "method": "$/credit", "params": {"stream": 1, "bytes": 1 << 40}})
+
+
 def json_too_long(request):
     link.sendall(struct.pack(">II", 300_004, 300_000))
 
@@ -141,7 +145,7 @@ def stream_unknown(request):
 def stream_credit(request):
     send(ok(request, stream=1))
     data = {"jsonrpc": "2.0", "method": "$/data", "params": {"stream": 1, "end": False}}
-    for _ in range(4):
+    for _ in range(1000):
         send(data, b"\0" * 100_000)
 
 
@@ -170,7 +174,6 @@ def never_answers(request):
 
 
 def never_reads(request):
-    """Grants much, and reads nothing of what it was granted."""
     linger()
 
 
@@ -184,7 +187,7 @@ def request_flood(request):
 
 
 def notification_flood(request):
-    many = frame({"jsonrpc": "2.0", "method": "$/credit", "params": {"stream": 1, "bytes": 1 << 40}})
+    many = frame({"jsonrpc": "2.0", "method": "$/credit", "params": {"stream": 1, "bytes": 1 << 30}})
     for _ in range(2000):
         link.sendall(many * 500)
     send(ok(request), b"flooded")
@@ -208,9 +211,10 @@ def print_flood(request):
 
 
 def granting(request):
-    """Grants a terabyte at once for an upload, then reads nothing."""
-    send({"jsonrpc": "2.0", "method": "$/credit",
-          "params": {"stream": request.get("stream", 1), "bytes": 1 << 40}})
+    """Grants gigabytes for an upload, then reads nothing."""
+    for _ in range(4):
+        send({"jsonrpc": "2.0", "method": "$/credit",
+              "params": {"stream": request["stream"], "bytes": (1 << 31) - 1}})
     linger()
 
 

@@ -77,7 +77,7 @@ def count(environ, start):
 def echo(environ, start):
     start("200 OK", [("Content-Type", environ.get("CONTENT_TYPE", "application/octet-stream"))])
     source = environ["wsgi.input"]
-    return iter(lambda: source.read(1 << 16), b"")
+    return iter(lambda: source.read1(1 << 16), b"")
 
 
 def download(environ, start):
