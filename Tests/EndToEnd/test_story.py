@@ -7,7 +7,7 @@ import shutil
 import unittest
 from pathlib import Path
 
-from harness import BIN, ROOT, EndToEndTest, descendants, eventually
+from harness import BIN, ROOT, App, EndToEndTest, eventually
 
 SAMPLES = ROOT / "samples"
 
@@ -20,7 +20,7 @@ class Story(EndToEndTest):
         installed = host.json("install", str(SAMPLES / "journal"), "--yes")
         self.assertEqual(installed["id"], "org.example.journal")
         self.assertEqual(installed["url"], f"http://journal.localhost:{host.port}/")
-        app = self.app(host, "org.example.journal")
+        app = App(host, "org.example.journal")
 
         page = app.get("/")
         self.assertEqual(page.status, 200)
@@ -42,10 +42,6 @@ class Story(EndToEndTest):
         self.assertGreater(status["memoryBytes"], 1 << 20)
         self.assertLessEqual(status["memoryBytes"], status["memoryLimitBytes"])
         self.assertIn(status["pid"], [process.pid for process in host.processes()])
-
-    def app(self, host, identifier):
-        from harness import App
-        return App(host, identifier)
 
     def test_cpu_seconds_in_ps_are_those_the_kernel_counted(self):
         """A guest that burns 0.5 s of CPU is shown with what /proc or its cgroup says, between two readings of it."""
