@@ -8,7 +8,7 @@ import os
 import sys
 
 from . import _connection
-from ._connection import Connection, Reply, Request
+from ._connection import Connection, Reply, Request, failure
 from ._errors import Disconnected, HostError
 from ._streams import InputStream, OutputStream
 from ._wire import PIECE, READ, FrameError, checked, head
@@ -200,7 +200,7 @@ class AsyncConnection(Connection):
             from traceback import print_exc
 
             print_exc()
-            self._fail(request, HostError("internal.app", f"the app failed: {type(error).__name__}"))
+            self._fail(request, failure(error))
         finally:
             self._done(request)
 

@@ -198,7 +198,7 @@ class _Exchange:
         if not more and len(body) <= WHOLE_MAX:
             self._request.respond(self._result, body)
             return
-        first = body[:_FIRST]
+        first = body[: min(_FIRST, self._request.connection.credit)]
         self._output = self._request.respond_stream(  # type: ignore[assignment]
             self._result, first
         )

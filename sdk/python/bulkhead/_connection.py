@@ -14,7 +14,7 @@ from _thread import allocate_lock, start_new_thread
 from ._errors import Disconnected, HostError
 from .json import dumps, quote
 from ._streams import InputStream, OutputStream, Signal
-from ._wire import FrameError, FrameReader, checked, frame, head, write_all, write_two
+from ._wire import FrameError, FrameReader, agree, checked, head, write_all, write_two
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class Connection:
         self.config: dict[str, Any] = {}
         self.grants: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
+        self.credit = 262_144  # What a stream starts with.
         self.closed = False
         self.stopping = False
         self.fault: str | None = None
@@ -230,7 +231,7 @@ class Connection:
         with self._state_lock:
             number = self._next_stream
             self._next_stream += 1
-        output = self._output_type(self, number, self.limits.get("streamCredit", 262_144) - sent)
+        output = self._output_type(self, number, self.credit - sent)
         self._outputs[number] = output
         return output
 
@@ -326,8 +327,7 @@ class Connection:
     def _asked(self, message: dict[str, Any], body: bytes) -> Request | None:
         request = Request(self, message, body)
         if "stream" in message:
-            credit = self.limits.get("streamCredit", 262_144)
-            request.stream = self._input_type(self, message["stream"], body, credit)
+            request.stream = self._input_type(self, message["stream"], body, self.credit)
             request.body = b""
             self._inputs[message["stream"]] = request.stream
         method = request.method
@@ -354,6 +354,8 @@ class Connection:
         self.config = params.get("config") or {}
         self.grants = params.get("grants") or {}
         self.limits = params.get("limits") or {}
+        self.credit = self.limits.get("streamCredit", self.credit)
+        agree(self.limits)
         if 1 not in params.get("protocol", ()):
             request.fail(HostError("unsupported.protocol", "this guest speaks protocol 1"))
             return
@@ -405,7 +407,7 @@ class Connection:
             from traceback import print_exc
 
             print_exc()
-            self._fail(request, HostError("internal.app", f"the app failed: {type(error).__name__}"))
+            self._fail(request, failure(error))
         finally:
             self._done(request)
 
@@ -431,8 +433,7 @@ class Connection:
             return
         if "stream" in message:
             number = message["stream"]
-            credit = self.limits.get("streamCredit", 262_144)
-            slot[3] = self._inputs[number] = self._input_type(self, number, body, credit)
+            slot[3] = self._inputs[number] = self._input_type(self, number, body, self.credit)
             body = b""
         slot[1], slot[2], slot[4] = message, body, flat
         slot[0].set()
@@ -470,7 +471,13 @@ class Connection:
         self._started.set()
 
     def _gone(self) -> HostError:
-        return HostError("internal.closed", self.fault or "the host has closed the connection", True)
+        why = self.fault or "the host has closed the connection"
+        return HostError("internal.closed", why, retryable=True)
+
+
+def failure(error: BaseException) -> HostError:
+    """What the host is told of an exception: its kind, nothing that could be a secret."""
+    return HostError("internal.app", f"the app failed: {type(error).__name__}")
 
 
 def _identifier(value: int | str) -> str:

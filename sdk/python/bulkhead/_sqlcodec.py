@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
 _INFINITY = float("inf")
+PARAMS_MAX = 32_766
 _INLINE_MAX = 16_384
 """A text longer than this goes to the body: its JSON has a limit."""
 
@@ -84,6 +85,8 @@ def _value(value: Any, blobs: Blobs) -> Any:
 
 def encode_params(params: Params, blobs: Blobs) -> str:
     """``params`` as JSON; blobs go to ``blobs``. Raises HostError."""
+    if len(params) > PARAMS_MAX:
+        raise HostError("params.size", f"{len(params)} parameters, {PARAMS_MAX} are allowed")
     kind = type(params)
     if kind is tuple or kind is list:
         return dumps([_value(value, blobs) for value in params])

@@ -17,11 +17,21 @@ if TYPE_CHECKING:
 
     Bytes = Union[bytes, bytearray, memoryview]
 
+# Until the host says otherwise in `initialize`, see `agree`.
 FRAME_MAX = 1_048_576
 JSON_MAX = 262_144
+VALUES_MAX = 60_000
+"""Values in one message; the host's parser takes 65,536."""
 PIECE = 65_536
 """Bytes of body in one ``$/data`` frame."""
 READ = 65_536
+
+
+def agree(limits: dict[str, Any]) -> None:
+    """Takes over the limits of ``initialize``."""
+    global FRAME_MAX, JSON_MAX
+    FRAME_MAX = limits.get("frameBytes", FRAME_MAX)
+    JSON_MAX = limits.get("jsonBytes", JSON_MAX)
 
 
 class FrameError(Exception):
@@ -137,11 +147,10 @@ class FrameReader:
     def take(self) -> tuple[dict[str, Any], bytes, bool] | None:
         """As ``read``, from what was pushed; None if that is no whole frame."""
         have = len(self._buffer) - self._at
-        if have < 8 or have < 4 + int.from_bytes(self._buffer[self._at : self._at + 4], "big"):
-            if have >= 4 and int.from_bytes(self._buffer[self._at : self._at + 4], "big") > FRAME_MAX:
-                raise FrameError("a frame that is too long")
-            return None
-        return self.read()
+        total = int.from_bytes(self._buffer[self._at : self._at + 4], "big")
+        if have >= 4 and total > FRAME_MAX:
+            raise FrameError(f"a frame of {total} bytes")
+        return self.read() if have >= 8 and have >= 4 + total else None
 
     def _fill(self, start: bytes, end: int) -> bytes:
         # Bounded by one frame and one read.
@@ -155,29 +164,32 @@ class FrameReader:
         return b"".join(parts)
 
 
-def checked(value: Any, depth: int = 29) -> Any:
+def checked(value: Any) -> Any:
     """``value`` if the host's parser takes it, else HostError ``params.value``.
 
     The host ends a guest whose JSON breaks its rules, so what an app passes through is looked at
-    here first: depth under 32 in all, keys that are text, integers of 64 bits.
+    here first: depth under 32 in all, keys that are text, integers of 64 bits, so many values.
     """
+    if _count(value, 29) > VALUES_MAX:
+        raise HostError("params.size", f"more than {VALUES_MAX} values in one message")
+    return value
+
+
+def _count(value: Any, depth: int) -> int:
     kind = type(value)
     if kind is str or kind is bool or value is None or kind is float:
-        return value
+        return 1
     if kind is int:
         if -(1 << 63) <= value < 1 << 63:
-            return value
+            return 1
         raise HostError("params.value", f"{value} does not fit 64 bits")
     if depth == 0:
         raise HostError("params.value", "nested more than 29 deep")
     if kind is dict:
-        for key, item in value.items():
+        for key in value:
             if type(key) is not str:
                 raise HostError("params.value", f"the key {key!r} is not text")
-            checked(item, depth - 1)
-        return value
+        return 1 + sum(_count(item, depth - 1) for item in value.values())
     if kind is list or kind is tuple:
-        for item in value:
-            checked(item, depth - 1)
-        return value
+        return 1 + sum(_count(item, depth - 1) for item in value)
     raise HostError("params.value", f"a {kind.__name__} cannot be sent as JSON")

@@ -259,7 +259,9 @@ def _writes(statement: str) -> bool:
     return first.startswith("WITH") and any(word in text for word in _WRITES)
 
 
-def connect(name: str = "main", autocommit: bool = False, timeout: float | None = None) -> Connection:
+def connect(
+    name: str = "main", autocommit: bool = False, timeout: float | None = None
+) -> Connection:
     """Opens the app's database of that name; ``timeout`` of a transaction in seconds."""
     return Connection(name, autocommit, timeout)
 

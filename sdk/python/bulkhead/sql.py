@@ -21,6 +21,7 @@ from ._channel import Channel, ChannelClosed
 from ._connection import current
 from ._errors import Disconnected, HostError
 from ._sqlcodec import Blobs, Row, Rows, decode_rows, encode_params, row_type
+from ._wire import VALUES_MAX
 from .json import quote
 
 TYPE_CHECKING = False
@@ -119,9 +120,16 @@ class _Statements:
         """
         blobs = Blobs()
         parts = []
+        values = 0
         for statement in statements:
             sql, params = (statement, ()) if isinstance(statement, str) else statement
+            values += len(params) + 4
             parts.append('{"sql":%s,"params":%s}' % (quote(sql), encode_params(params, blobs)))
+        if values > VALUES_MAX:
+            raise HostError(
+                "params.size",
+                f"{values} values in one batch, {VALUES_MAX} fit; use execute_many, or a transaction",
+            )
         return self._batch(parts, blobs.body(), timeout)
 
     def execute_many(
