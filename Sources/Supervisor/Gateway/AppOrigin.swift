@@ -30,6 +30,12 @@ package protocol TrafficCounter: Sendable {
   func count(received bytes: Int)
   func count(sent bytes: Int)
   func countRequest(status: Int)
+  /// CPU time the gateway spent on the app's requests, in nanoseconds of its thread.
+  func chargeHost(nanoseconds: Int64)
+}
+
+extension TrafficCounter {
+  package func chargeHost(nanoseconds: Int64) {}
 }
 
 /// Which apps there are. Read on every request, on any event loop: must not block.

@@ -31,7 +31,7 @@ extension Supervisor {
     }
     let handle = AppHandle(
       id: app.id, runner: runner, sql: sql, log: log,
-      traffic: try TrafficMeter(app: app.id, registry: meter.book.registry))
+      traffic: try TrafficMeter(app: app.id, registry: meter.book.registry, hostWork: hostWork))
     apps.put(handle, origin: handle.origin(of: app))
     return handle
   }

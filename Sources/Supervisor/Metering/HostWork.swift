@@ -18,7 +18,7 @@ package final class HostWork: Sendable {
 
   /// The CPU time of this thread, in nanoseconds.
   @inline(__always)
-  private static func now() -> Int64 {
+  static func threadNanoseconds() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
@@ -31,15 +31,15 @@ package final class HostWork: Sendable {
   ) throws(Failure) -> Result {
     guard !Self.isMeasuring else { return try body() }
     Self.isMeasuring = true
-    let start = Self.now()
+    let start = Self.threadNanoseconds()
     defer {
       Self.isMeasuring = false
-      add(nanoseconds: Self.now() - start)
+      add(nanoseconds: Self.threadNanoseconds() - start)
     }
     return try body()
   }
 
-  private func add(nanoseconds: Int64) {
+  package func add(nanoseconds: Int64) {
     let (_, total) = rest.wrappingAdd(nanoseconds, ordering: .relaxed)
     guard total >= 1_000 else { return }
     let whole = total / 1_000

@@ -20,18 +20,24 @@ extension PriceVersion {
 
 extension Price {
   fileprivate var json: JSONValue {
-    let first = tiers.first
+    // Free units are a first tier that costs nothing.
+    let free =
+      tiers.count > 1 && tiers[0].micros == 0 && tiers[0].above == 0
+      ? tiers[1].above : tiers.first?.above
+    let paid =
+      tiers.count > 1 && tiers[0].micros == 0 && tiers[0].above == 0
+      ? tiers.dropFirst() : tiers[...]
     var object = JSONObject([
       ("sku", .string(sku)), ("title", .string(title)),
       ("meters", .array(meters.map { .string($0) })), ("unit", .string(unit.rawValue)),
-      ("price", .string(Self.decimal(first?.micros ?? 0, over: 1_000_000))),
+      ("price", .string(Self.decimal(paid.first?.micros ?? 0, over: 1_000_000))),
     ])
-    if let above = first?.above, above > 0 {
+    if let above = free, above > 0 {
       object["free"] = .string(Self.decimal(above, over: per))
     }
-    if tiers.count > 1 {
+    if paid.count > 1 {
       object["tier"] = .array(
-        tiers.dropFirst().map {
+        paid.dropFirst().map {
           [
             "above": .string(Self.decimal($0.above, over: per)),
             "price": .string(Self.decimal($0.micros, over: 1_000_000)),

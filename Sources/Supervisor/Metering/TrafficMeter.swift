@@ -6,8 +6,10 @@ final class TrafficMeter: TrafficCounter {
   private let received: MeterCounter
   private let sent: MeterCounter
   private let byClass: [MeterCounter]
+  private let hostWork: HostWork
 
-  init(app: String, registry: MeterRegistry) throws(MeterError) {
+  init(app: String, registry: MeterRegistry, hostWork: HostWork) throws(MeterError) {
+    self.hostWork = hostWork
     received = try registry.counter(Meters.ingressReceived, app: app)
     sent = try registry.counter(Meters.ingressSent, app: app)
     var counters: [MeterCounter] = []
@@ -19,6 +21,7 @@ final class TrafficMeter: TrafficCounter {
 
   func count(received bytes: Int) { received.add(Int64(bytes)) }
   func count(sent bytes: Int) { sent.add(Int64(bytes)) }
+  func chargeHost(nanoseconds: Int64) { hostWork.add(nanoseconds: nanoseconds) }
   func countRequest(status: Int) { byClass[min(max(status / 100, 1), 5) - 1].add(1) }
 }
 

@@ -37,6 +37,7 @@ extension GatewayConnection {
     guard let name = try appName() else { return answerForHost() }
     guard let origin = core.origins.origin(named: name) else { throw .unknownOrigin }
     self.origin = origin
+    chargedTo = origin.traffic
     origin.traffic.count(received: parser.head.byteCount)
     if parser.head.wantsWebSocket { throw .upgrade }
     if isAboutServer { return answerEmpty(204, "allow: GET, HEAD, POST, PUT, PATCH, DELETE\r\n") }

@@ -47,6 +47,9 @@ final class GatewayConnection: ChannelDuplexHandler, @unchecked Sendable {
   var inbox = ByteBuffer()
   var outbox = ByteBuffer()
   private var isReading = false
+  /// The thread's CPU clock when this turn of reading began, and whose work it turned out to be.
+  private var workBegan: Int64 = 0
+  var chargedTo: (any TrafficCounter)?
   private var isProcessing = false
   private var needsFlush = false
   private var isReadHeldBack = false
@@ -131,6 +134,7 @@ final class GatewayConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
+    if !isReading { workBegan = HostWork.threadNanoseconds() }
     isReading = true
     guard phase != .lingering, phase != .closed else { return linger(bytes.readableBytes) }
     readRate.add(bytes.readableBytes)
@@ -146,6 +150,9 @@ final class GatewayConnection: ChannelDuplexHandler, @unchecked Sendable {
   func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
     if needsFlush { flushOut() }
+    // What this turn did was for the app that was asked last: one connection seldom asks two in one turn.
+    chargedTo?.chargeHost(nanoseconds: HostWork.threadNanoseconds() - workBegan)
+    chargedTo = nil
   }
 
   func read(context: ChannelHandlerContext) {
