@@ -222,6 +222,8 @@ class Connection {
     }
     Object.assign(this, { app, config, grants, limits });
     this.credit = limits.streamCredit ?? this.credit;
+    this.wire.frameMax = limits.frameBytes ?? this.wire.frameMax;
+    this.wire.jsonMax = limits.jsonBytes ?? this.wire.jsonMax;
     const handles = [...new Set([...this._handlers.keys(), ...this._handles])];
     call.respond({ protocol: 1, sdk: 'node/' + VERSION, handles });
     this._ready = true;

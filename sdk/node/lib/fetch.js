@@ -148,7 +148,7 @@ class Body {
     }
     this.pieces.push(piece);
     this.length += piece.length;
-    if (this.length > FIRST_MAX && this.length > WHOLE_MAX) this.begin();
+    if (this.length > WHOLE_MAX) this.begin();
   }
 
   finish() {
@@ -159,9 +159,10 @@ class Body {
 
   begin() {
     const body = this.joined();
-    this.output = this.call.answerStream(this.head, body.subarray(0, FIRST_MAX));
+    const first = Math.min(FIRST_MAX, this.call.connection.credit);
+    this.output = this.call.answerStream(this.head, body.subarray(0, first));
     this.pieces = [];
-    if (body.length > FIRST_MAX) this.output.write(body.subarray(FIRST_MAX));
+    if (body.length > first) this.output.write(body.subarray(first));
     const { output, reader } = this;
     output.onDrain = () => {
       if (output.stopped) reader.cancel().catch(() => {});

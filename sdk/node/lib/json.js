@@ -7,14 +7,13 @@
 const { HostError } = require('./errors.js');
 
 const DEPTH_MAX = 29;
+const VALUES_MAX = 60_000; // The host's parser takes 65,536.
 
 /** `value` as JSON. Throws HostError `params.value` or `params.text` for what cannot be sent. */
 function encode(value) {
   const text = JSON.stringify(value);
   if (text === undefined) throw new HostError('params.value', 'there is nothing to send');
-  if (/[{[]\s*[{["]/.test(text) && deeper(text)) {
-    throw new HostError('params.value', `nested more than ${DEPTH_MAX} deep`);
-  }
+  measure(text);
   // Written so only for a lone surrogate, or for text that holds a backslash before it.
   if (/\\ud[89a-f]/i.test(text) && lone(JSON.parse(text))) {
     throw new HostError('params.text', 'text with a lone surrogate');
@@ -23,8 +22,10 @@ function encode(value) {
   return text;
 }
 
-function deeper(text) {
+/** Depth and values, counted on the text: a comma or a bracket is at most one more value. */
+function measure(text) {
   let depth = 0;
+  let values = 0;
   let inText = false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
@@ -33,13 +34,20 @@ function deeper(text) {
       else if (code === 34) inText = false;
     } else if (code === 34) {
       inText = true;
+    } else if (code === 44) {
+      values++;
     } else if (code === 123 || code === 91) {
-      if (++depth > DEPTH_MAX) return true;
+      values++;
+      if (++depth > DEPTH_MAX) {
+        throw new HostError('params.value', `nested more than ${DEPTH_MAX} deep`);
+      }
     } else if (code === 125 || code === 93) {
       depth--;
     }
   }
-  return false;
+  if (values > VALUES_MAX) {
+    throw new HostError('params.size', `more than ${VALUES_MAX} values in one message`);
+  }
 }
 
 function lone(value) {
@@ -63,8 +71,12 @@ function checkIntegers(value) {
 function quoteAscii(text) {
   const quoted = JSON.stringify(text);
   return /[^\x00-\x7f]/.test(quoted)
-    ? quoted.replace(/[^\x00-\x7f]/g, (one) => '\\u' + one.charCodeAt(0).toString(16).padStart(4, '0'))
+    ? quoted.replace(/[^\x00-\x7f]/g, escaped)
     : quoted;
 }
 
-module.exports = { encode, quoteAscii };
+function escaped(one) {
+  return '\\u' + one.charCodeAt(0).toString(16).padStart(4, '0');
+}
+
+module.exports = { encode, quoteAscii, VALUES_MAX };

@@ -9,7 +9,7 @@ const { FieldList, field } = require('./headers.js');
 const { EMPTY } = require('./wire.js');
 const { HostError } = require('./errors.js');
 
-const WHOLE_MAX = 786_432;
+const WHOLE_MAX = 786_000;
 const FIRST_MAX = 65_536;
 const WAITING_MAX = 65_536;
 
@@ -104,7 +104,8 @@ accessor('destroyed', function () {
 
 proto._open = function (what) {
   if (this._head !== null) {
-    throw coded('ERR_HTTP_HEADERS_SENT', `Cannot ${what} headers after they are sent to the client`);
+    const message = `Cannot ${what} headers after they are sent to the client`;
+    throw coded('ERR_HTTP_HEADERS_SENT', message);
   }
   return (this._fields ??= new FieldList());
 };
@@ -216,7 +217,6 @@ function objectJSON(headers) {
   let out = '';
   for (const name of Object.keys(headers)) {
     const value = headers[name];
-    if (value === undefined) throw coded('ERR_HTTP_INVALID_HEADER_VALUE', `Invalid value "undefined" for header "${name}"`, TypeError);
     const json = field(name, value);
     if (json !== '') out += out === '' ? json : ',' + json;
   }
@@ -244,8 +244,8 @@ proto.write = function (chunk, encoding, callback) {
     encoding = undefined;
   }
   if (this._ended || this._gone) {
-    const error = this._gone && !this._ended ? coded('ERR_STREAM_DESTROYED', 'Cannot call write after a stream was destroyed')
-      : coded('ERR_STREAM_WRITE_AFTER_END', 'write after end');
+    const error = this._ended ? coded('ERR_STREAM_WRITE_AFTER_END', 'write after end')
+      : coded('ERR_STREAM_DESTROYED', 'Cannot call write after a stream was destroyed');
     process.nextTick(() => {
       if (callback !== undefined) callback(error);
       if (!this._gone) this.emit('error', error);
@@ -269,7 +269,8 @@ proto.end = function (chunk, encoding, callback) {
     encoding = undefined;
   }
   if (this._ended) {
-    if (callback !== undefined) process.nextTick(callback, coded('ERR_STREAM_ALREADY_FINISHED', 'end was called before'));
+    const error = coded('ERR_STREAM_ALREADY_FINISHED', 'end was called before');
+    if (callback !== undefined) process.nextTick(callback, error);
     return this;
   }
   if (callback !== undefined) this.once('finish', callback);
@@ -289,7 +290,8 @@ proto.end = function (chunk, encoding, callback) {
 proto._put = function (chunk, encoding) {
   if (typeof chunk === 'string') chunk = Buffer.from(chunk, encoding);
   else if (!(chunk instanceof Uint8Array)) {
-    throw coded('ERR_INVALID_ARG_TYPE', 'The "chunk" argument must be of type string or an instance of Buffer or Uint8Array', TypeError);
+    const message = 'The "chunk" argument must be a string, a Buffer or a Uint8Array';
+    throw coded('ERR_INVALID_ARG_TYPE', message, TypeError);
   }
   if (chunk.length === 0) {
     this._schedule();
@@ -356,9 +358,10 @@ proto._stream = function (body) {
     this.destroy();
     return;
   }
-  const output = (this._output = call.answerStream(this._head, body.subarray(0, FIRST_MAX)));
+  const first = Math.min(FIRST_MAX, call.connection.credit);
+  const output = (this._output = call.answerStream(this._head, body.subarray(0, first)));
   output.onDrain = () => this._drained();
-  if (body.length > FIRST_MAX) output.write(body.subarray(FIRST_MAX));
+  if (body.length > first) output.write(body.subarray(first));
   if (this._ended) output.end();
   if (output.closed) this._settle();
   else if (output.waiting === 0) this._drained();

@@ -5,6 +5,7 @@
 
 const { HostError } = require('./errors.js');
 const { EMPTY } = require('./wire.js');
+const { VALUES_MAX } = require('./json.js');
 const { ask } = require('./sqlchannel.js');
 const { Blobs, encodeParams, decodeRows, asObject, hidden, exact } = require('./sqlvalues.js');
 
@@ -58,10 +59,18 @@ class Statements {
   async batch(statements, options = {}) {
     const blobs = new Blobs();
     const list = [];
+    let values = 0;
     for (const one of statements) {
       const [sql, params = []] = typeof one === 'string' ? [one]
         : Array.isArray(one) ? one : [one.sql, one.params];
       list.push('{"sql":' + quote(sql) + ',"params":' + encodeParams(params, blobs) + '}');
+      values += 4 + Object.keys(params).length;
+    }
+    if (values > VALUES_MAX) {
+      throw new HostError(
+        'params.size',
+        `${values} values in one batch, ${VALUES_MAX} fit; use executeMany, or a transaction`,
+      );
     }
     return this._batch(list, blobs.body(), options);
   }

@@ -21,6 +21,7 @@ const INT_MAX = 2n ** 63n - 1n;
 
 /** A text longer than this goes to the body: its JSON has a limit. */
 const INLINE_MAX = 16_384;
+const PARAMS_MAX = 32_766;
 
 class Blobs {
   constructor() {
@@ -82,6 +83,11 @@ function encodeNumber(value) {
 
 function encodeParams(params, blobs) {
   if (Array.isArray(params)) {
+    if (params.length > PARAMS_MAX) {
+      throw new HostError(
+        'params.size', `${params.length} parameters, ${PARAMS_MAX} are allowed`,
+      );
+    }
     let out = '[';
     for (let at = 0; at < params.length; at++) {
       out += (at === 0 ? '' : ',') + encodeValue(params[at], blobs);

@@ -29,6 +29,8 @@ class Wire {
     this.onBatch = onBatch;
     this.onEnd = onEnd;
     this.closed = false;
+    this.frameMax = FRAME_MAX; // Until the host says otherwise in `initialize`.
+    this.jsonMax = JSON_MAX;
     this._main = Buffer.allocUnsafeSlow(READ);
     this._buffer = this._main; // Where the kernel writes.
     this._have = 0; // Bytes at its start that are read and not yet a whole frame.
@@ -81,7 +83,7 @@ class Wire {
     while (have - at >= 8) {
       const total = buffer.readUInt32BE(at);
       const size = buffer.readUInt32BE(at + 4);
-      if (total > FRAME_MAX || size < 2 || size > total - 4 || size > JSON_MAX) {
+      if (total > this.frameMax || size < 2 || size > total - 4 || size > this.jsonMax) {
         throw new Error(`a frame of ${total} bytes with ${size} bytes of JSON`);
       }
       const end = at + 4 + total;
@@ -128,11 +130,11 @@ class Wire {
     if (this.closed) return;
     const length = ascii ? text.length : Buffer.byteLength(text);
     const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    if (length > JSON_MAX || 4 + length + bytes > FRAME_MAX) {
+    if (length > this.jsonMax || 4 + length + bytes > this.frameMax) {
       throw new HostError(
         'params.size',
         `a message of ${length} bytes of JSON and ${bytes} of body; ` +
-          `${JSON_MAX} are allowed, and ${FRAME_MAX} together`,
+          `${this.jsonMax} are allowed, and ${this.frameMax} together`,
       );
     }
     const whole = 8 + length + bytes;
@@ -208,4 +210,4 @@ function putLengths(out, at, total, length) {
   out[at + 7] = length;
 }
 
-module.exports = { Wire, FRAME_MAX, JSON_MAX, PIECE, EMPTY };
+module.exports = { Wire, PIECE, EMPTY };

@@ -229,12 +229,15 @@ test('log, config and usage', async (t) => {
     const deep = {}; let at = deep; for (let n = 0; n < 40; n++) at = at.a = {};
     await guest.log.info('x', deep).catch((e) => show(e.code));
     await guest.log.info('x', { n: 1e20 }).catch((e) => show(e.code));
-    await guest.log.info('x'.repeat(300_000)).catch((e) => show(e.code));`, {
+    await guest.log.info('x'.repeat(300_000)).catch((e) => show(e.code));
+    await guest.log.info('x', Array(70_000).fill(1)).catch((e) => show(e.code));
+    await db.query('Q', Array(70_000).fill(1)).catch((e) => show(e.code));
+    await db.batch(Array(3).fill(['Q', Array(30_000).fill(1)])).catch((e) => show(e.code));`, {
     host: { 'config.get': () => ({ config: { a: 1 } }), 'usage.get': () => ({ cpu: 2 }),
       'log.write': (params) => { logs.push(params); return {}; } },
   });
   assert.deepEqual(seen, [{ a: 1 }, { cpu: 2 }, { colour: 'blue' }, 'params.text', 'params.value',
-    'params.value', 'params.size']);
+    'params.value', 'params.size', 'params.size', 'params.size', 'params.size']);
   assert.deepEqual(logs, [{ level: 'info', message: 'hello', fields: { n: 1 } },
     { level: 'error', message: 'bad' }]);
 });
