@@ -9,7 +9,7 @@ const { VALUES_MAX } = require('./json.js');
 const { ask } = require('./sqlchannel.js');
 const { Blobs, encodeParams, decodeRows, asObject, hidden, exact } = require('./sqlvalues.js');
 
-const BODY_MAX = 786_432;
+const FRAME_MAX = 1_048_576;
 
 /** What a database and a transaction have in common. */
 class Statements {
@@ -78,7 +78,8 @@ class Statements {
   /** A statement once for each row of values, in one transaction, all or none. */
   async executeMany(sql, rows, options = {}) {
     const { encode } = require('./columns.js');
-    const chunks = [...cut(encode, Array.isArray(rows) ? rows : [...rows])];
+    const room = FRAME_MAX - Buffer.byteLength(quote(sql)) - 512;
+    const chunks = [...cut(encode, Array.isArray(rows) ? rows : [...rows], room)];
     if (chunks.length === 0) return { changes: 0, lastInsertRowId: 0 };
     if (chunks.length === 1) return this._many(sql, chunks[0], options);
     return this._atomically(async (place) => {
@@ -249,21 +250,21 @@ class Transaction extends Statements {
   }
 }
 
-/** The rows as chunks that fit a frame. */
-function* cut(encode, rows) {
+/** The rows as chunks of at most `room` bytes. */
+function* cut(encode, rows, room) {
   if (rows.length === 0) return;
   const chunk = encode(rows);
-  if (chunk.length <= BODY_MAX) {
+  if (chunk.length <= room) {
     yield chunk;
     return;
   }
   if (rows.length === 1) {
-    throw new HostError('params.size', `a row of ${chunk.length} bytes; ${BODY_MAX} are allowed`);
+    throw new HostError('params.size', `a row of ${chunk.length} bytes; ${room} are allowed`);
   }
   // Not in halves: in parts of the size that fits if rows are alike.
-  const fits = Math.floor((rows.length * BODY_MAX * 0.9) / chunk.length);
+  const fits = Math.floor((rows.length * room * 0.9) / chunk.length);
   const step = Math.max(1, Math.min(rows.length >> 1, fits));
-  for (let at = 0; at < rows.length; at += step) yield* cut(encode, rows.slice(at, at + step));
+  for (let at = 0; at < rows.length; at += step) yield* cut(encode, rows.slice(at, at + step), room);
 }
 
 function outcome({ changes, lastInsertRowId }) {

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+from sys import stderr
 
 from . import _connection
 from ._aio import AsyncConnection
 from ._connection import Request
 from ._errors import Disconnected
-from ._wsgi import WHOLE_MAX, _path, _status, _text
+from ._wsgi import WHOLE_MAX, _path, _status, _text, failed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,15 +108,22 @@ class _Exchange:
                 return
             raise
         except Exception:
-            if self._output is None:
-                raise
             from traceback import print_exc
 
             print_exc()
-            self._output.close("the app failed")
+            self._fail()
             return
+        if not self._request.answered and not self._request.cancelled:
+            print("the app returned without a response", file=stderr)
+            self._fail()
         if self._output is not None and not self._over:
             self._output.close("the app returned before the end of the body")
+
+    def _fail(self) -> None:
+        if self._output is not None:
+            self._output.close("the app failed")
+        elif not self._request.answered:
+            failed(self._request)
 
     def _scope(self) -> Message:
         params = self._request.params

@@ -45,11 +45,10 @@ def _handle(app: App, request: Request) -> None:
         if not request.answered:
             raise
     except BaseException:
-        if not response.fail():
-            raise
         from traceback import print_exc
 
         print_exc()
+        response.fail()
 
 
 class _Response:
@@ -104,12 +103,12 @@ class _Response:
             self._piece(chunk)
         self._close()
 
-    def fail(self) -> bool:
-        """The app raised: whether it can no longer be said to the client in a status."""
-        if self._output is None:
-            return False
-        self._output.close("the app failed")
-        return True
+    def fail(self) -> None:
+        """The app raised: the client is told as far as it still can be."""
+        if self._output is not None:
+            self._output.close("the app failed")
+        elif not self._request.answered:
+            failed(self._request)
 
     def _started(self) -> dict[str, Any]:
         if self._result is None:
@@ -156,6 +155,12 @@ class _Response:
     def _close(self) -> None:
         if self._output is not None:
             self._output.close()
+
+
+def failed(request: Request) -> None:
+    """Answers that the app failed."""
+    headers = [("content-type", "text/plain; charset=utf-8")]
+    request.respond({"status": 500, "headers": headers}, b"Internal Server Error\n")
 
 
 def environ(request: Request) -> Environ:

@@ -21,7 +21,7 @@ from ._channel import Channel, ChannelClosed
 from ._connection import current
 from ._errors import Disconnected, HostError
 from ._sqlcodec import Blobs, Row, Rows, decode_rows, encode_params, row_type
-from ._wire import VALUES_MAX
+from ._wire import FRAME_MAX, VALUES_MAX
 from .json import quote
 
 TYPE_CHECKING = False
@@ -44,10 +44,6 @@ __all__ = [
     "databases",
     "open",
 ]
-
-_BODY_MAX = 786_432
-"""Bytes of rows in one frame of ``execute_many``."""
-
 
 class Outcome(tuple):  # type: ignore[type-arg]
     """What a statement changed: ``(changes, last_insert_row_id)``."""
@@ -128,7 +124,8 @@ class _Statements:
         if values > VALUES_MAX:
             raise HostError(
                 "params.size",
-                f"{values} values in one batch, {VALUES_MAX} fit; use execute_many, or a transaction",
+                f"{values} values in one batch, {VALUES_MAX} fit; "
+                "use execute_many, or a transaction",
             )
         return self._batch(parts, blobs.body(), timeout)
 
@@ -139,7 +136,8 @@ class _Statements:
         from ._columns import encode
 
         total = [0, 0]
-        chunks = _chunks(encode, rows if isinstance(rows, list) else list(rows))
+        room = FRAME_MAX - len(quote(sql).encode()) - 512
+        chunks = _chunks(encode, rows if isinstance(rows, list) else list(rows), room)
         first = next(chunks, b"")
         second = next(chunks, b"")
         if not first:
@@ -334,20 +332,20 @@ class _Inside:
         self._transaction.execute("RELEASE bulkhead_many")
 
 
-def _chunks(encode: Any, rows: list[Any]) -> Iterator[bytes]:
-    """The rows as chunks that fit a frame; halved until they do."""
+def _chunks(encode: Any, rows: list[Any], room: int) -> Iterator[bytes]:
+    """The rows as chunks of at most ``room`` bytes."""
     if not rows:
         return
     chunk = encode(rows)
-    if len(chunk) <= _BODY_MAX:
+    if len(chunk) <= room:
         yield chunk
         return
     if len(rows) == 1:
-        raise HostError("params.size", f"a row of {len(chunk)} bytes; {_BODY_MAX} are allowed")
+        raise HostError("params.size", f"a row of {len(chunk)} bytes; {room} are allowed")
     # Not in halves: in parts of the size that fits if rows are alike.
-    step = max(1, min(len(rows) // 2, len(rows) * _BODY_MAX // len(chunk) * 9 // 10))
+    step = max(1, min(len(rows) // 2, len(rows) * room // len(chunk) * 9 // 10))
     for at in range(0, len(rows), step):
-        yield from _chunks(encode, rows[at : at + step])
+        yield from _chunks(encode, rows[at : at + step], room)
 
 
 def open(name: str = "main") -> Database:
