@@ -3,7 +3,7 @@
 #
 # BULKHEAD_BUILD   the build directory (default .build)
 # BULKHEAD_WERROR  set: warnings are errors, as in CI. Part of the build's flags, so keep it set or unset.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=${BULKHEAD_BUILD:-$root/.build}

@@ -163,7 +163,7 @@ extension AppManifest {
   private static func http(_ table: inout TableReader) -> HTTP {
     HTTP(
       assets: table.value("assets", default: nil, ValueRule<String>.packagePath.optional),
-      publicPaths: table.list("public", max: 64, .pathPattern) ?? [])
+      publicPaths: (table.list("public", max: 64, .pathPattern) ?? []).withoutRepeats)
   }
 
   private static func database(_ table: inout TableReader) -> Database {

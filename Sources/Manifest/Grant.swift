@@ -59,7 +59,10 @@ extension AppManifest {
           kind: .schedule, subject: "\(schedule.name) \(schedule.cron) \(schedule.timezone)",
           sentence: "be woken by the clock: \(schedule.cron) (\(schedule.timezone))")
       }
-    return all.filter(\.isSensitive) + all.filter { !$0.isSensitive }
+    // Two entries for one destination with different reasons are one grant.
+    var seen: Set<String> = []
+    let distinct = all.filter { seen.insert($0.key).inserted }
+    return distinct.filter(\.isSensitive) + distinct.filter { !$0.isSensitive }
   }
 
   private static func grant(publicPath: String) -> Grant {

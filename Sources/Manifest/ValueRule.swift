@@ -109,8 +109,8 @@ extension ValueRule where Value == TimeSpan {
     Self { (json) throws(Flaw) in
       let span: TimeSpan
       switch json {
-      case .int(let seconds) where abs(seconds) < 1 << 40: span = .seconds(seconds)
-      case .double(let seconds) where seconds.isFinite && abs(seconds) < 1e12:
+      case .int(let seconds) where (0...1 << 40).contains(seconds): span = .seconds(seconds)
+      case .double(let seconds) where seconds >= 0 && seconds < 1e12:
         span = TimeSpan(milliseconds: Int64((seconds * 1_000).rounded()))
       case .string(let text):
         guard let value = TimeSpan(text) else {
@@ -119,6 +119,8 @@ extension ValueRule where Value == TimeSpan {
             "write a whole number and a unit: 500ms, 10s, 15m, 2h, 7d")
         }
         span = value
+      case .int, .double:
+        throw Flaw("is out of range, allowed are \(range.lowerBound) to \(range.upperBound)")
       default:
         throw Flaw("is \(json.typeName), expected a length of time", "write it as \"10s\"")
       }

@@ -9,7 +9,7 @@ enum ImportRule {
     "Manifest": ["GuestAPI"],
     "SQLite": ["CSQLite", "CHostShims", "Glibc"],
     "Sandbox": ["CSeccomp", "CHostShims", "Glibc", "Synchronization"],
-    "Meter": ["SQLite", "Glibc", "Musl", "Synchronization"],
+    "Meter": ["SQLite", "CTigerBeetle", "Glibc", "Musl", "Synchronization"],
     "GuestKit": ["GuestAPI", "Locks", "Glibc", "Synchronization"],
     "SQLEngine": ["GuestAPI", "SQLite", "CSQLite", "Glibc"],
     "SQLWorker": [
