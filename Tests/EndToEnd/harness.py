@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, TypeVar
 
@@ -98,7 +99,6 @@ class EndToEndTest(unittest.TestCase):
     maxDiff = 4000
 
     def run(self, result: Optional[unittest.TestResult] = None) -> Optional[unittest.TestResult]:
-        _Tally.result = result
         begin = time.monotonic()
         done = super().run(result)
         if os.environ.get("E2E_TIMES"):
@@ -137,6 +137,47 @@ class EndToEndTest(unittest.TestCase):
     def raw(self, host: "Host", behaviour: str, name: str = "raw", **manifest: Any) -> "App":
         """A guest that speaks the protocol by hand, well or badly: guests/raw.py."""
         return self.install(host, name, ["python3", "raw.py", behaviour], ["raw.py"], **manifest)
+
+
+# --- side by side
+
+
+class _Recorder(unittest.TestResult):
+    """Keeps what one test reported, to be told to the real result by one thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: List[Any] = []
+
+    def __getattribute__(self, name: str) -> Any:
+        if name.startswith("add") and name != "addDuration":
+            return lambda *values: self.calls.append((name, values))
+        return super().__getattribute__(name)
+
+
+class _SideBySide(unittest.TestSuite):
+    """Runs its tests in threads: each waits for processes of its own far more than it computes."""
+
+    def run(self, result: unittest.TestResult, debug: bool = False) -> unittest.TestResult:
+        def one(test: unittest.TestCase) -> _Recorder:
+            recorder = _Recorder()
+            test.run(recorder)
+            return recorder
+
+        tests = sorted(self, key=lambda test: not getattr(test, "takes_long", False))
+        with ThreadPoolExecutor(int(os.environ.get("E2E_WORKERS", "6"))) as pool:
+            for test, recorder in zip(tests, pool.map(one, tests)):
+                result.startTest(test)
+                for name, values in recorder.calls:
+                    getattr(result, name)(*values)
+                result.stopTest(test)
+        _Tally.result = result
+        return result
+
+
+def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite, pattern: Optional[str]) -> unittest.TestSuite:
+    """What `unittest` asks each module that imports this name: the module's tests, to be run side by side."""
+    return _SideBySide(test for group in tests for test in group)
 
 
 # --- packages

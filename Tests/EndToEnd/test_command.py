@@ -11,7 +11,7 @@ import unittest
 from datetime import datetime
 from pathlib import Path
 
-from harness import BIN, App, EndToEndTest, Host, eventually, is_root, run_command, skip
+from harness import BIN, App, EndToEndTest, Host, eventually, is_root, load_tests, run_command, skip  # noqa: F401
 
 NUMBER = (int, float)
 

@@ -5,7 +5,7 @@ import os
 import re
 import unittest
 
-from harness import EndToEndTest
+from harness import EndToEndTest, load_tests  # noqa: F401
 from wire import Wire
 
 

@@ -7,7 +7,7 @@ import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import EndToEndTest, Process, eventually, skip
+from harness import EndToEndTest, Process, eventually, load_tests, skip  # noqa: F401
 from wire import Wire
 
 QUEUE = 256

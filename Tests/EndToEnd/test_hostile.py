@@ -6,7 +6,7 @@ import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import EndToEndTest, Process, eventually
+from harness import EndToEndTest, Process, eventually, load_tests  # noqa: F401
 from wire import Wire
 
 FLAT = 64 << 20
@@ -108,6 +108,8 @@ class Frames(Hostile):
 
 class Patience(Hostile):
     """Reasons that only time can give: each takes 30 s, so all wait together."""
+
+    takes_long = True
 
     def test_guests_that_stall_are_ended_in_time(self):
         """A frame never finished, a reader that never reads, places held by cancelled calls."""

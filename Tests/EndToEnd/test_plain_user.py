@@ -9,7 +9,7 @@ import sys
 import unittest
 from pathlib import Path
 
-from harness import BIN, HERE, ROOT, EndToEndTest, _Tally, is_root, skip
+from harness import BIN, HERE, ROOT, EndToEndTest, is_root, load_tests, skip, _Tally  # noqa: F401
 
 NOBODY = "65534"
 

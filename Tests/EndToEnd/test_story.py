@@ -7,7 +7,7 @@ import shutil
 import unittest
 from pathlib import Path
 
-from harness import BIN, ROOT, App, EndToEndTest, eventually
+from harness import BIN, ROOT, App, EndToEndTest, eventually, load_tests  # noqa: F401
 
 SAMPLES = ROOT / "samples"
 

@@ -5,7 +5,7 @@ import hashlib
 import threading
 import unittest
 
-from harness import EndToEndTest, eventually
+from harness import EndToEndTest, eventually, load_tests  # noqa: F401
 from wire import Wire
 
 GIB = 1 << 30

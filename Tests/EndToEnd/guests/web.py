@@ -201,8 +201,8 @@ def notes(environ, start):
 def fill(environ, start):
     """Writes rows until the host says no, and tells what it said."""
     db = bulkhead.sql.open("main")
-    db.execute("CREATE TABLE IF NOT EXISTS blob (data BLOB)")
     try:
+        db.execute("CREATE TABLE IF NOT EXISTS blob (data BLOB)")
         for _ in range(10_000):
             db.execute("INSERT INTO blob VALUES (zeroblob(262144))")
     except bulkhead.HostError as error:
