@@ -59,6 +59,7 @@ package struct CellPlan: Sendable, Equatable {
     if let path = cgroup.into { writer.record(BH_REC_CGROUP_INTO, path) }
     for path in cgroup.joins { writer.record(BH_REC_CGROUP_PROCS, path) }
     for path in cgroup.removes { writer.record(BH_REC_CGROUP_REMOVE, path) }
+    for path in cgroup.parents { writer.record(BH_REC_CGROUP_PARENT, path) }
     if forbidsUserNamespaces { writer.record(BH_REC_NO_USER_NAMESPACES) { _ in } }
     for step in steps { step.write(to: &writer) }
     writeConfinement(to: &writer)
@@ -91,6 +92,7 @@ package struct CellPlan: Sendable, Equatable {
   func describe(record index: Int) -> String {
     let before =
       2 + (cgroup.into == nil ? 0 : 1) + cgroup.joins.count + cgroup.removes.count
+      + cgroup.parents.count
       + (forbidsUserNamespaces ? 1 : 0)
     let position = index - before
     guard steps.indices.contains(position) else { return "" }
@@ -148,9 +150,15 @@ public struct CgroupPlacement: Sendable, Equatable {
   public var joins: [String] = []
   /// Directories to remove afterwards, innermost first.
   public var removes: [String] = []
-  public init(into: String? = nil, joins: [String] = [], removes: [String] = []) {
+  /// Directories above them, which go with the last of their children when the host is gone.
+  public var parents: [String] = []
+
+  public init(
+    into: String? = nil, joins: [String] = [], removes: [String] = [], parents: [String] = []
+  ) {
     self.into = into
     self.joins = joins
     self.removes = removes
+    self.parents = parents
   }
 }

@@ -125,6 +125,7 @@ static void remove_cgroups(void) {
   struct cursor cursor = {&cell_plan, 0, 0};
   struct record record;
   while (next_record(&cursor, &record)) {
+    if (record.type == BH_REC_CGROUP_PARENT) rmdir(text(&record, 0));
     if (record.type != BH_REC_CGROUP_REMOVE) continue;
     // LIMIT: 200 tries of 5 ms: a dying process can keep its cgroup busy for a moment.
     for (int tries = 0; tries < 200 && rmdir(text(&record, 0)) < 0 && errno == EBUSY; tries++)
@@ -258,10 +259,10 @@ int main(void) {
   close(go[1]);
 
   watch(pid, pidfd, &open_mask);
-  // Wait until the host has read the report and let go; only then, or if it died, clean up.
-  char order;
+  // The host reads the report, clears up and says so; if it goes without a word, it died.
+  char order = 0;
   while (recv(BH_CONTROL_FD, &order, 1, 0) > 0) {
   }
-  remove_cgroups();
+  if (order != BH_ORDER_DONE) remove_cgroups();
   return 0;
 }

@@ -47,6 +47,7 @@ static int record_is_valid(const struct record *record) {
   case BH_REC_CGROUP_INTO:
   case BH_REC_CGROUP_PROCS:
   case BH_REC_CGROUP_REMOVE:
+  case BH_REC_CGROUP_PARENT:
   case BH_REC_PROC:
   case BH_REC_ARGUMENT:
   case BH_REC_ENVIRONMENT:
@@ -80,7 +81,8 @@ int plan_is_valid(const struct plan *plan) {
     if (!next_record(&cursor, &record) || !record_is_valid(&record)) return 0;
     binds += record.type == BH_REC_BIND;
     rules += record.type == BH_REC_LANDLOCK_PATH;
-    paths += record.type == BH_REC_CGROUP_PROCS || record.type == BH_REC_CGROUP_REMOVE;
+    paths += record.type == BH_REC_CGROUP_PROCS || record.type == BH_REC_CGROUP_REMOVE ||
+             record.type == BH_REC_CGROUP_PARENT;
     strings += record.type == BH_REC_ARGUMENT || record.type == BH_REC_ENVIRONMENT;
   }
   return plan->size > 0 && binds <= BH_BINDS_MAX && paths <= BH_PATHS_MAX &&

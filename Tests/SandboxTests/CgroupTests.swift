@@ -42,6 +42,7 @@ struct CgroupTests {
     #expect(placement.joins == [])
     #expect(content("/app-a/run-1/memory.oom.group") == "1")
 
+    writeBytes(Array("1\n".utf8), to: root + "/app-a/run-1/pids.current")
     writeBytes(
       Array("usage_usec 30\nuser_usec 20\nsystem_usec 10\nthrottled_usec 5\n".utf8),
       to: root + "/app-a/run-1/cpu.stat")

@@ -76,7 +76,7 @@ struct StopTests {
     host.signal(SIGKILL)
     try await settle { survivors(mark) == 0 }
     try await settle { launchers(named: name) == 0 }
-    try await settle { cgroupLeaves(named: name) == [] }
+    try await settle { cgroups(of: name) == [] }
     host.wait()
   }
 
@@ -107,7 +107,7 @@ struct StopTests {
     host.signal(SIGTERM)
     host.wait()
     try await settle { survivors(mark) == 0 }
-    try await settle { cgroupLeaves(named: name) == [] }
+    try await settle { cgroups(of: name) == [] }
   }
 
   private func start(_ script: String) async throws -> SandboxedProcess {
@@ -154,23 +154,27 @@ func parent(_ pid: pid_t) -> pid_t? {
 /// The monitor of a guest: the parent of its pid 1.
 func parentOfParent(_ pid: pid_t) -> pid_t? { parent(pid).flatMap(parent) }
 
-/// Directories of processes left below any hierarchy of the host with this name.
+/// Cgroups of processes left of the host with this name.
 func cgroupLeaves(named name: String) -> [String] {
-  var leaves: [String] = []
+  cgroups(of: name).filter { $0.split(separator: "/").last?.hasPrefix("run-") == true }
+}
+
+/// All cgroups left of the host with this name, in any hierarchy.
+func cgroups(of name: String) -> [String] {
+  var found: [String] = []
   func look(_ path: String, depth: Int) {
-    guard depth < 6, let directory = opendir(path) else { return }
+    guard depth < 8, let directory = opendir(path) else { return }
     defer { closedir(directory) }
     while let entry = readdir(directory) {
       let child = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
       guard child != ".", child != "..", entry.pointee.d_type == 4 else { continue }
-      if path.contains("/bulkhead-\(name)/") && child.hasPrefix("run-") {
-        leaves.append(path + "/" + child)
-      }
-      look(path + "/" + child, depth: depth + 1)
+      let path = path + "/" + child
+      if (path + "/").contains("/bulkhead-\(name)/") { found.append(path) }
+      look(path, depth: depth + 1)
     }
   }
   look("/sys/fs/cgroup", depth: 0)
-  return leaves
+  return found
 }

@@ -13,10 +13,10 @@
 
 #define BH_PLAN_BYTES_MAX 163840u
 #define BH_BINDS_MAX 96
-#define BH_PATHS_MAX 24
+#define BH_PATHS_MAX 32
 #define BH_DESCRIPTORS_MAX 32
 #define BH_STRINGS_MAX 2048
-#define BH_RULES_MAX 32
+#define BH_RULES_MAX 64
 #define BH_CONTROL_FD 3
 #define BH_CELL_FD 4
 #define BH_GUEST_FD 5
@@ -35,6 +35,7 @@ enum bh_record_type {
   BH_REC_CGROUP_INTO,      // path of the cgroup v2 leaf: CLONE_INTO_CGROUP
   BH_REC_CGROUP_PROCS,     // path of a cgroup.procs file: the pid is written there
   BH_REC_CGROUP_REMOVE,    // path of a cgroup directory to remove should the host be gone
+  BH_REC_CGROUP_PARENT,    // path of one above it: likewise, if it is empty by then
   BH_REC_TMPFS,            // bh_tmpfs, path
   BH_REC_DIRECTORY,        // bh_mode, path
   BH_REC_SYMLINK,          // target, path
@@ -150,3 +151,5 @@ struct bh_report {
 /// Lets pid 1 kill and reap everything, so that their CPU time is known; kills it if that takes
 /// longer than half a second.
 #define BH_ORDER_END 69
+/// The host has cleared up after the cell; there is nothing left to do.
+#define BH_ORDER_DONE 68

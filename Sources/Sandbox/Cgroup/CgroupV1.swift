@@ -10,6 +10,7 @@ public final class CgroupV1: CgroupHierarchy {
   let unified: CgroupDirectory?
   public let reports: [LayerReport]
   private let known = Mutex<[String: Limits]>([:])
+  private let readers = CgroupReaders()
 
   public init(roots: [String: String], unified: String?) throws(SandboxError) {
     var made: [String: CgroupDirectory] = [:]
@@ -49,8 +50,10 @@ public final class CgroupV1: CgroupHierarchy {
 
   public func prepare(app: String, _ limits: Limits) throws(SandboxError) {
     if known.withLock({ $0[app] }) == limits { return }
-    for root in all { try root.child("app-" + app).make() }
-    try unified?.child("app-" + app).make()
+    for root in (unified.map { [$0] } ?? []) + all {
+      try root.make()
+      try root.child("app-" + app).make()
+    }
     let memory = directory("memory", app)
     memory.setIfPresent("memory.use_hierarchy", "1")
     // The bound with swap can never be below the one without: which to move first depends on the
@@ -71,6 +74,17 @@ public final class CgroupV1: CgroupHierarchy {
   }
 
   public func makeLeaf(app: String, instance: String) throws(SandboxError) -> CgroupPlacement {
+    do {
+      return try placeLeaf(app: app, instance: instance)
+    } catch  where error.errno == ENOENT {
+      // Someone removed the app's directory: what is known of it no longer holds.
+      guard let limits = known.withLock({ $0.removeValue(forKey: app) }) else { throw error }
+      try prepare(app: app, limits)
+      return try placeLeaf(app: app, instance: instance)
+    }
+  }
+
+  private func placeLeaf(app: String, instance: String) throws(SandboxError) -> CgroupPlacement {
     var placement = CgroupPlacement()
     if let leaf = unified?.child("app-" + app).child("run-" + instance) {
       try leaf.make()
@@ -83,31 +97,39 @@ public final class CgroupV1: CgroupHierarchy {
       placement.joins.append(leaf.path + "/cgroup.procs")
       placement.removes.append(leaf.path)
     }
+    let roots = (unified.map { [$0] } ?? []) + all
+    placement.parents = roots.map { $0.child("app-" + app).path } + roots.map(\.path)
     return placement
   }
 
   public func usage(app: String, instance: String) -> ResourceUsage? {
-    usage { directory($0, app).child("run-" + instance) }
+    usage("\(app)/\(instance)") { directory($0, app).child("run-" + instance) }
   }
 
-  public func usage(app: String) -> ResourceUsage? { usage { directory($0, app) } }
+  public func usage(app: String) -> ResourceUsage? { usage(app) { directory($0, app) } }
 
-  private func usage(_ directory: (String) -> CgroupDirectory) -> ResourceUsage? {
-    let processor = directory("cpuacct")
-    guard let total = processor.number("cpuacct.usage") else { return nil }
+  /// What is read of each, in this order.
+  private static let files = [
+    ("cpuacct", "cpuacct.usage"), ("cpuacct", "cpuacct.usage_user"), ("cpu", "cpu.stat"),
+    ("memory", "memory.usage_in_bytes"), ("memory", "memory.max_usage_in_bytes"),
+    ("memory", "memory.oom_control"), ("pids", "pids.current"), ("pids", "pids.events"),
+  ]
+
+  private func usage(_ name: String, _ directory: (String) -> CgroupDirectory) -> ResourceUsage? {
+    let reader = readers.reader(name) {
+      Self.files.map { controller, file in directory(controller).path + "/" + file }
+    }
+    // In nanoseconds; cpuacct.stat, in ticks, would be too coarse. ENODEV: the cgroup is gone.
+    guard let reader, let total = reader.number(0) else { return nil }
     var usage = ResourceUsage(source: .cgroupV1)
-    // cpuacct.stat is in ticks; cpuacct.usage_user in nanoseconds, where the kernel has it.
-    let user = processor.number("cpuacct.usage_user") ?? 0
-    usage.userMicroseconds = min(user, total) / 1000
+    usage.userMicroseconds = min(reader.number(1) ?? 0, total) / 1000
     usage.systemMicroseconds = total / 1000 - usage.userMicroseconds
-    usage.throttledMicroseconds =
-      (directory("cpu").fields("cpu.stat")["throttled_time"] ?? 0) / 1000
-    let memory = directory("memory")
-    usage.memoryBytes = memory.number("memory.usage_in_bytes") ?? 0
-    usage.memoryPeakBytes = memory.number("memory.max_usage_in_bytes") ?? 0
-    usage.outOfMemoryKills = memory.fields("memory.oom_control")["oom_kill"] ?? 0
-    usage.processes = directory("pids").number("pids.current") ?? 0
-    usage.processLimitHits = directory("pids").fields("pids.events")["max"] ?? 0
+    usage.throttledMicroseconds = (reader.field(2, "throttled_time") ?? 0) / 1000
+    usage.memoryBytes = reader.number(3) ?? 0
+    usage.memoryPeakBytes = reader.number(4) ?? 0
+    usage.outOfMemoryKills = reader.field(5, "oom_kill") ?? 0
+    usage.processes = reader.number(6) ?? 0
+    usage.processLimitHits = reader.field(7, "max") ?? 0
     return usage
   }
 
@@ -120,14 +142,20 @@ public final class CgroupV1: CgroupHierarchy {
   }
 
   public func removeLeaf(app: String, instance: String) -> Bool {
-    ((unified.map { [$0] } ?? []) + all)
+    readers.forget("\(app)/\(instance)")
+    return ((unified.map { [$0] } ?? []) + all)
       .map { $0.child("app-" + app).child("run-" + instance).remove() }
       .allSatisfy { $0 }
   }
 
   public func remove(app: String) {
     known.withLock { $0[app] = nil }
-    for root in (unified.map { [$0] } ?? []) + all { _ = root.child("app-" + app).remove() }
+    readers.forget(app)
+    for root in (unified.map { [$0] } ?? []) + all {
+      _ = root.child("app-" + app).remove()
+      // Goes with the last app; refused as long as there is another.
+      _ = root.remove()
+    }
   }
 
   public func sweep() -> [String] {

@@ -7,6 +7,7 @@ public final class CgroupV2: CgroupHierarchy {
   /// Below this: one directory per app, `app-<id>`.
   let root: CgroupDirectory
   private let known = Mutex<[String: Limits]>([:])
+  private let readers = CgroupReaders()
   /// What is handed down: "+cpu +memory +pids", and +io where there is.
   private let controllers: String
   public let reports: [LayerReport]
@@ -41,6 +42,10 @@ public final class CgroupV2: CgroupHierarchy {
 
   public func prepare(app: String, _ limits: Limits) throws(SandboxError) {
     if known.withLock({ $0[app] }) == limits { return }
+    if !root.exists {
+      try root.make()
+      try root.set("cgroup.subtree_control", controllers)
+    }
     let directory = directory(app)
     try directory.make()
     try directory.set("cgroup.subtree_control", controllers)
@@ -58,27 +63,49 @@ public final class CgroupV2: CgroupHierarchy {
   }
 
   public func makeLeaf(app: String, instance: String) throws(SandboxError) -> CgroupPlacement {
+    do {
+      return try placeLeaf(app: app, instance: instance)
+    } catch  where error.errno == ENOENT {
+      // Someone removed the app's directory: what is known of it no longer holds.
+      guard let limits = known.withLock({ $0.removeValue(forKey: app) }) else { throw error }
+      try prepare(app: app, limits)
+      return try placeLeaf(app: app, instance: instance)
+    }
+  }
+
+  private func placeLeaf(app: String, instance: String) throws(SandboxError) -> CgroupPlacement {
     let leaf = leaf(app, instance)
     try leaf.make()
     // A guest that loses a process to the bound is not half a guest: all of the leaf goes.
     leaf.setIfPresent("memory.oom.group", "1")
-    return CgroupPlacement(into: leaf.path, removes: [leaf.path])
+    return CgroupPlacement(
+      into: leaf.path, removes: [leaf.path], parents: [directory(app).path, root.path])
   }
 
-  public func usage(app: String, instance: String) -> ResourceUsage? { usage(leaf(app, instance)) }
-  public func usage(app: String) -> ResourceUsage? { usage(directory(app)) }
+  public func usage(app: String, instance: String) -> ResourceUsage? {
+    usage("\(app)/\(instance)", leaf(app, instance))
+  }
 
-  private func usage(_ directory: CgroupDirectory) -> ResourceUsage? {
-    guard let cpu = directory.text("cpu.stat").map(CgroupDirectory.fields(of:)) else { return nil }
+  public func usage(app: String) -> ResourceUsage? { usage(app, directory(app)) }
+
+  /// What is read of each, in this order.
+  private static let files = [
+    "cpu.stat", "memory.current", "memory.peak", "pids.current", "memory.events", "pids.events",
+  ]
+
+  private func usage(_ name: String, _ directory: CgroupDirectory) -> ResourceUsage? {
+    let reader = readers.reader(name) { Self.files.map { directory.path + "/" + $0 } }
+    // ENODEV: the cgroup is gone.
+    guard let reader, let user = reader.field(0, "user_usec") else { return nil }
     var usage = ResourceUsage(source: .cgroupV2)
-    usage.userMicroseconds = cpu["user_usec"] ?? 0
-    usage.systemMicroseconds = cpu["system_usec"] ?? 0
-    usage.throttledMicroseconds = cpu["throttled_usec"] ?? 0
-    usage.memoryBytes = directory.number("memory.current") ?? 0
-    usage.memoryPeakBytes = directory.number("memory.peak") ?? 0
-    usage.processes = directory.number("pids.current") ?? 0
-    usage.outOfMemoryKills = directory.fields("memory.events")["oom_kill"] ?? 0
-    usage.processLimitHits = directory.fields("pids.events")["max"] ?? 0
+    usage.userMicroseconds = user
+    usage.systemMicroseconds = reader.field(0, "system_usec") ?? 0
+    usage.throttledMicroseconds = reader.field(0, "throttled_usec") ?? 0
+    usage.memoryBytes = reader.number(1) ?? 0
+    usage.memoryPeakBytes = reader.number(2) ?? 0
+    usage.processes = reader.number(3) ?? 0
+    usage.outOfMemoryKills = reader.field(4, "oom_kill") ?? 0
+    usage.processLimitHits = reader.field(5, "max") ?? 0
     return usage
   }
 
@@ -90,11 +117,17 @@ public final class CgroupV2: CgroupHierarchy {
     leaf(app, instance).setIfPresent("cgroup.kill", "1")
   }
 
-  public func removeLeaf(app: String, instance: String) -> Bool { leaf(app, instance).remove() }
+  public func removeLeaf(app: String, instance: String) -> Bool {
+    readers.forget("\(app)/\(instance)")
+    return leaf(app, instance).remove()
+  }
 
   public func remove(app: String) {
     known.withLock { $0[app] = nil }
+    readers.forget(app)
     _ = directory(app).remove()
+    // Goes with the last app; refused as long as there is another.
+    _ = root.remove()
   }
 
   public func sweep() -> [String] { sweepTree(root) }

@@ -348,7 +348,11 @@ final class Cell: Sendable {
   /// LIMIT: 40 tries, 50 ms apart: two seconds.
   private func removeLeaf(tries: Int) {
     if context.cgroups.removeLeaf(app: context.appID, instance: context.instance) || tries == 0 {
-      // The monitor ends when it sees this.
+      // The monitor ends when it sees this, and leaves the cgroups alone.
+      state.withLock { state in
+        var order = UInt8(BH_ORDER_DONE)
+        if state.control >= 0 { _ = bh_send(state.control, &order, 1, nil, 0) }
+      }
       dropSocket(\.control)
       state.withLock { $0.leafIsGone = true }
       resumeGone()

@@ -109,8 +109,18 @@ public final class Launcher: Sendable {
   /// Usage of all processes of an app together; nil where there is no cgroup.
   public func usage(ofApp appID: String) -> ResourceUsage? { cgroups.usage(app: appID) }
 
-  /// Forgets an uninstalled app; its processes must be over.
-  public func forget(app appID: String) { cgroups.remove(app: appID) }
+  /// Forgets an uninstalled app, whose processes must be over: its waiting cells and its cgroup go.
+  public func forget(app appID: String) {
+    let waiting = pool.remove(app: appID)
+    for cell in waiting { cell.kill() }
+    cgroups.remove(app: appID)
+    guard !waiting.isEmpty else { return }
+    // Unstructured on purpose: only empty directories are at stake, and a sweep finds them too.
+    Task.detached(priority: .utility) { [cgroups] in
+      for cell in waiting { await cell.waitUntilGone() }
+      cgroups.remove(app: appID)
+    }
+  }
 
   /// Kills and removes what an earlier host of the same name left behind. Call before the first
   /// launch. Returns what was found, for the log.
