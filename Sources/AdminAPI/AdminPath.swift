@@ -9,6 +9,7 @@ public enum AdminPath {
   public static let reviews = "/v1/reviews"
   public static let apps = "/v1/apps"
   public static let reports = "/v1/reports"
+  public static let masterKeyRotation = "/v1/master-key/rotation"
   public static let prices = "/v1/prices"
   public static let metrics = "/metrics"
   public static let alive = "/healthz"

@@ -12,10 +12,22 @@ import ArgumentParser
 struct SecretCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "secret", abstract: "Set, list, remove and, audited, read an app's secrets.",
-    subcommands: [List.self, Set.self, Get.self, Remove.self])
+    subcommands: [List.self, Set.self, Get.self, Remove.self, RotateMasterKey.self])
 
   /// LIMIT: bytes of a secret.
   static let bytesMax = 64 * 1024
+
+  struct RotateMasterKey: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "rotate-master-key",
+      abstract: "Seal every app's secrets and keys with a new master key, while apps go on.")
+    @OptionGroup var host: HostOptions
+
+    func run() throws {
+      _ = try host.client.send("POST", AdminPath.masterKeyRotation)
+      Printer.note("rotated; keep a copy of the new master key")
+    }
+  }
 
   struct List: ParsableCommand {
     static let configuration = CommandConfiguration(

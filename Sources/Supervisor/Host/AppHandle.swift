@@ -7,13 +7,18 @@ final class AppHandle: Sendable {
   let id: String
   let runner: AppRunner
   let sql: SQLBroker
+  let vault: AppVault
   let log: AppLog
   let traffic: TrafficMeter
 
-  init(id: String, runner: AppRunner, sql: SQLBroker, log: AppLog, traffic: TrafficMeter) {
+  init(
+    id: String, runner: AppRunner, sql: SQLBroker, vault: AppVault, log: AppLog,
+    traffic: TrafficMeter
+  ) {
     self.id = id
     self.runner = runner
     self.sql = sql
+    self.vault = vault
     self.log = log
     self.traffic = traffic
   }

@@ -21,29 +21,44 @@ extension Supervisor {
     let sql = SQLBroker(
       spec: spec, eventLoop: loop, starter: starter, watcher: watcher, journal: log)
     let hostWork = try HostWork(app: app.id, registry: meter.book.registry)
-    let services = brokers(for: app.id, log: log, sql: sql)
+    let vault = vault(of: app)
+    let services = brokers(for: app.id, log: log, sql: sql, vault: vault)
     let runner = AppRunner(
-      spec: spec, isEnabled: app.record.isEnabled, eventLoop: loop, starter: starter,
+      spec: spec, isEnabled: app.record.isEnabled, eventLoop: loop,
+      starter: SecretsCheckingStarter(
+        inner: starter, vault: vault,
+        required: { [registry] in registry[app.id]?.manifest.requiredSecrets ?? [] }),
       journal: log
     ) { started in
       if let socket = started.sqlSocket { sql.guestArrived(directSocket: socket) }
       return AppService(brokers: services, hostWork: hostWork) { sql.guestLeft() }
     }
     let handle = AppHandle(
-      id: app.id, runner: runner, sql: sql, log: log,
+      id: app.id, runner: runner, sql: sql, vault: vault, log: log,
       traffic: try TrafficMeter(app: app.id, registry: meter.book.registry, hostWork: hostWork))
     apps.put(handle, origin: handle.origin(of: app))
     return handle
   }
 
   /// The brokers of one app. Each call is counted on its way.
-  private func brokers(for id: String, log: AppLog, sql: SQLBroker) -> [String: any Broker] {
+  private func brokers(
+    for id: String, log: AppLog, sql: SQLBroker, vault: AppVault
+  ) -> [String: any Broker] {
     let all: [String: any Broker] = [
-      "sql": sql, "log": LogBroker(log: log),
+      "sql": sql, "secrets": vault, "keys": vault, "log": LogBroker(log: log),
       "config": ConfigBroker { [registry] in registry[id]?.manifest.defaultConfig ?? [:] },
       "usage": UsageBroker(app: id, book: meter.book, queue: meterQueue),
     ]
     return all.mapValues { CountedBroker(broker: $0, app: id, registry: meter.book.registry) }
+  }
+
+  private func vault(of app: InstalledApp) -> AppVault {
+    let clock = clock
+    return AppVault(
+      app: app.id, path: app.directory.state, ring: keyRing,
+      environment: .init(
+        now: { clock.wall().seconds }, nowNanoseconds: { clock.monotonic().value },
+        random: Self.randomBytes))
   }
 
   /// The installed app and its handle, by id or origin name.

@@ -24,6 +24,9 @@ public final class Supervisor: Sendable {
   let starter: SandboxStarter
   let meter: MeterLoop
   let watcher: ReadinessWatcher
+  /// Seals secrets and signing keys at rest.
+  let masterKeyFile: MasterKeyFile
+  let keyRing: KeyRing
   let logs: LogShelf
   let gateway: Gateway
   /// Blocking work on the registry: one thing at a time.
@@ -62,6 +65,8 @@ public final class Supervisor: Sendable {
     uids = UIDAllocator(isRoot: facts.isPrivileged)
     logs = LogShelf(dataDirectory: data, clock: clock)
     meter = try Self.openMeter(data, clock: clock, logger: logger, registry: registry)
+    (masterKeyFile, keyRing) = try Self.openMasterKey(
+      data, environment: environment, logger: logger)
     starter = SandboxStarter(
       launcher: launcher, toolkit: toolkit, allowWeaker: waived, logs: logs.log(of:),
       logGroup: sideGroup, meter: meter, clock: clock)
@@ -99,6 +104,31 @@ public final class Supervisor: Sendable {
       ($0 ^ UInt64($1)) &* 0x100_0000_01b3
     }
     return String(hash, radix: 16)
+  }
+
+  /// A credential of systemd, or `DATA/master.key`, made at the first start.
+  private static func openMasterKey(
+    _ data: String, environment: [String: String], logger: Logger
+  ) throws(SupervisorError) -> (MasterKeyFile, KeyRing) {
+    let file = MasterKeyFile.locate(
+      credentialsDirectory: environment["CREDENTIALS_DIRECTORY"], path: "\(data)/master.key")
+    do throws(MasterKeyFile.Failure) {
+      let (ring, wasMade) = try file.loadOrGenerate(random: Self.randomBytes)
+      if wasMade {
+        logger.warning(
+          """
+          made a new master key in \(file.path): keep a copy of it somewhere safe. Without it no secret and no \
+          signing key of any app can be read again
+          """)
+      }
+      return (file, KeyRing(ring))
+    } catch { throw SupervisorError("\(error)") }
+  }
+
+  /// From the kernel's generator (`SystemRandomNumberGenerator` is getrandom(2) on Linux).
+  static func randomBytes(_ count: Int) -> [UInt8] {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
   }
 
   private static func openMeter(
@@ -187,6 +217,7 @@ public final class Supervisor: Sendable {
         metadata: ["directory": "\(problem.directory)", "reason": "\(problem.reason)"])
     }
     for app in registry.all { try enter(app) }
+    resumeMasterKeyRotation()
   }
 
   private func startTicking() {

@@ -37,15 +37,18 @@ extension AdminRoutes {
       throw HostError(.params, "size", "The request is over \(bodyBytesMax) bytes.")
     }
     let bytes = Array(buffer.readableBytesView)
+    let value: Value
     do {
       // The strict parser first: it refuses duplicate keys, which Foundation lets through.
       _ = try JSONParser.parse(bytes)
-      return try AdminCoding.decode(Value.self, from: bytes)
+      value = try AdminCoding.decode(Value.self, from: bytes)
     } catch let error as JSONError {
       throw HostError(.parse, "", "The request is not JSON: \(error).")
     } catch {
       throw HostError(.params, "", "The request does not have the shape this path takes: \(error).")
     }
+    if let checked = value as? any CheckedRequest { try checked.check() }
+    return value
   }
 
   static func logQuery(_ request: Request) throws -> LogQuery {

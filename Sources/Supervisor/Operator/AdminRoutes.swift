@@ -104,6 +104,10 @@ struct AdminRoutes {
       try await operations.removeSecret(try Self.app(context), name: try Self.name(context))
       return Response(status: .noContent)
     }
+    router.post("/v1/master-key/rotation") { _, _ in
+      try await operations.rotateMasterKey()
+      return Response(status: .noContent)
+    }
     router.get("/v1/apps/:app/keys") { _, context in
       try Response(json: try await operations.keys(try Self.app(context)))
     }

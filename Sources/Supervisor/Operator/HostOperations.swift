@@ -51,6 +51,8 @@ package protocol ResourceOperations: Sendable {
   func removeSecret(_ app: String, name: String) async throws
 
   func keys(_ app: String) async throws -> [KeyInfo]
+  /// Seals every app's secrets and keys with a new master key, while apps go on.
+  func rotateMasterKey() async throws
 }
 
 /// What apps use, and what holds them back.

@@ -108,6 +108,30 @@ struct AdminServerTests {
     }
   }
 
+  @Test(
+    "numbers out of range are refused by name, before they reach the host",
+    arguments: [
+      ("limits", #"{"reset":false,"memoryBytes":-1}"#, "params.memoryBytes"),
+      ("limits", #"{"reset":false,"cpuCores":0}"#, "params.cpu"),
+      ("limits", #"{"reset":false,"processes":99999}"#, "params.processes"),
+      (
+        "limits",
+        #"{"reset":false,"budget":{"meter":"cost","period":"day","max":-5,"action":"stop"}}"#,
+        "params.max"
+      ),
+      ("sql/main", #"{"sql":"SELECT 1","params":[],"write":false,"rowsMax":-1}"#, "params.rows"),
+    ])
+  func outOfRange(path: String, body: String, code: String) async throws {
+    try await ServedFakeHost.run { served in
+      let problem = await served.problem { client throws(AdminClientError) in
+        try client.send(
+          path == "limits" ? "PATCH" : "POST", "\(AdminPath.app("journal"))/\(path)",
+          body: Array(body.utf8))
+      }
+      #expect(problem?.code == code)
+    }
+  }
+
   @Test("a body over a mebibyte is refused before it is read whole")
   func longBody() async throws {
     try await ServedFakeHost.run { served in

@@ -62,6 +62,7 @@ extension FakeHost {
     return LimitReport(
       app: app, asked: Self.limits, effective: limits, budgets: [change.budget].compactMap { $0 })
   }
+  func rotateMasterKey() async throws { note("rotate master key") }
   func prices() async throws -> JSONValue { ["version": []] }
   func setPrices(_ source: PriceBookSource) async throws -> JSONValue {
     ["version": .array(source.version.map { ["number": .int(Int64($0.number))] })]
