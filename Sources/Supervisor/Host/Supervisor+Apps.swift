@@ -65,7 +65,9 @@ extension Supervisor: AppOperations {
         try registry.install(
           from: request.source.directory, manifest: manifest, grants: request.approvedGrants)
       }
+      let slower = await prepare(installed.app)
       try await takeIntoUse(installed)
+      if let slower { apps[id]?.log.note(.installed, slower) }
       let dropped = previous?.record.version
       await onQueue(storeQueue) { [registry] in
         registry.pruneVersions(of: id, keeping: dropped)
@@ -75,6 +77,12 @@ extension Supervisor: AppOperations {
         build: manifest.app.build, url: url(of: installed.app),
         replacedBuild: installed.previousBuild, warnings: warnings(for: manifest))
     }
+  }
+
+  /// What is done once so that no start has to do it.
+  private func prepare(_ app: InstalledApp) async -> String? {
+    guard app.manifest.run.runtime == .python else { return nil }
+    return await starter.compile(spec(of: app))
   }
 
   private func takeIntoUse(_ installed: AppRegistry.Installed) async throws {
