@@ -21,8 +21,8 @@ final class Database: @unchecked Sendable {
   private var readersOut = 0
   private var isClosing = false
 
-  /// Statements known to write: they need not be tried on a reader first.
-  private let writes = Lock<Set<String>>([])
+  /// How statements seen lately are tried first.
+  private let approaches = Lock<[String: StatementText.Approach]>([:])
   private let isDamagedFlag = Atomic<Bool>(false)
   private let pagesMax = Atomic<Int>(0)
 
@@ -110,12 +110,20 @@ extension Database {
     }
   }
 
-  func isKnownToWrite(_ sql: String) -> Bool { writes.withLock { $0.contains(sql) } }
+  func approach(_ sql: String) -> StatementText.Approach {
+    if let known = approaches.withLock({ $0[sql] }) { return known }
+    let approach = StatementText.approach(sql)
+    note(approach, for: sql)
+    return approach
+  }
 
-  func noteWrite(_ sql: String) {
-    writes.withLock {
-      if $0.count >= 4 * SQLLimits.cachedStatements { $0 = [] }
-      $0.insert(sql)
+  /// Its first word did not tell: it writes.
+  func noteWrite(_ sql: String) { note(.writing(isPlain: false), for: sql) }
+
+  private func note(_ approach: StatementText.Approach, for sql: String) {
+    approaches.withLock {
+      if $0.count >= 4 * SQLLimits.cachedStatements { $0 = [:] }
+      $0[sql] = approach
     }
   }
 

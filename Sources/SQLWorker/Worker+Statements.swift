@@ -15,8 +15,8 @@ extension Worker {
     let request = try StatementRequest(call)
     let open = try transaction(call)
     let database = if let open { open.database } else { try database(call) }
-    let approach = StatementText.approach(request.sql)
-    if open == nil, approach.mayRead, !database.isKnownToWrite(request.sql),
+    let approach = database.approach(request.sql)
+    if open == nil, approach.mayRead,
       let frame = try readBeside(
         database, call, request, purpose, isDescribing: approach == .describing, on: thread)
     {

@@ -217,11 +217,14 @@ extension JSONParser {
   private mutating func string() throws(JSONError) -> String {
     at += 1
     let start = at
-    // The common case: no escape. The bytes become a string in one validated copy.
+    // The common case: no escape. The bytes become a string in one copy, validated unless they are ASCII.
+    var all: UInt8 = 0
     while at < bytes.count {
       let byte = bytes[at]
+      all |= byte
       if byte == UInt8(ascii: "\"") {
-        let text = try validated(UnsafeBufferPointer(rebasing: bytes[start..<at]))
+        let slice = UnsafeBufferPointer(rebasing: bytes[start..<at])
+        let text = all < 0x80 ? String(decoding: slice, as: UTF8.self) : try validated(slice)
         at += 1
         return text
       }
