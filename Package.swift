@@ -42,7 +42,9 @@ let leaves: [Target] = [
   // policy → plan → launch
   .target(name: "Sandbox", dependencies: ["CSeccomp", "CHostShims"], swiftSettings: strict),
   // samples → lines → ledger → prices → reports
-  .target(name: "Meter", dependencies: ["SQLite"], swiftSettings: strict),
+  .target(name: "Meter", dependencies: ["SQLite", "CTigerBeetle"], swiftSettings: strict),
+  // libtb_client, loaded at run time: nothing of it is linked.
+  .target(name: "CTigerBeetle"),
   // bulkhead.toml as a validated value; canonical JSON
   .target(name: "Manifest", dependencies: ["GuestAPI"], swiftSettings: strict),
   // What a Swift guest links.
@@ -95,7 +97,8 @@ let leaves: [Target] = [
     name: "MeterBenchmark", dependencies: ["Meter", "SQLite"], path: "Benchmarks/MeterBenchmark",
     swiftSettings: strict),
   .testTarget(
-    name: "MeterTests", dependencies: ["Meter", "SQLite"], exclude: ["Vectors", "Golden"],
+    name: "MeterTests", dependencies: ["Meter", "SQLite", "CTigerBeetle"],
+    exclude: ["Vectors", "Golden"],
     swiftSettings: strict),
   .testTarget(
     name: "ManifestTests", dependencies: ["Manifest", "GuestAPI"], exclude: ["Golden"],

@@ -5,9 +5,12 @@ import Testing
 
 @Suite("Reports")
 struct ReportTests {
+  /// Made once: the tests that share it only read.
+  private static let shared = Result { try DemoBook() }
+
   @Test("tables, JSON, CSV and pages are what they were")
   func golden() throws {
-    let demo = try DemoBook()
+    let demo = try Self.shared.get()
     let book = demo.book
     let usage = try book.report(demo.query(.usage))
     let cost = try book.report(demo.query(.cost))
@@ -37,7 +40,7 @@ struct ReportTests {
 
   @Test("whatever rows are kept apart by, they sum to the same totals exactly")
   func sums() throws {
-    let demo = try DemoBook()
+    let demo = try Self.shared.get()
     var money: Set<[String: Int64]> = []
     var usage: Set<[Int64]> = []
     for by in [
@@ -82,7 +85,7 @@ struct ReportTests {
 
   @Test("a gap is shown by name in every form")
   func gap() throws {
-    let demo = try DemoBook()
+    let demo = try Self.shared.get()
     let report = try demo.book.report(demo.query(.usage))
     #expect(report.gaps.map(\.reason) == [.crash])
     for text in [report.table(), report.json(), report.html()] {

@@ -13,17 +13,24 @@ extension SQLiteLedger {
     defer { statement.reset() }
     var found: [UInt128: LedgerAccount] = [:]
     for id in ids where found[id] == nil {
+      if let known = cache[id] {
+        found[id] = known
+        continue
+      }
       statement.reset()
-      try statement.bind(.blob(id.bigEndianBytes), at: 1)
-      if try statement.step() { found[id] = Self.account(statement) }
+      try statement.bind(wide: id, at: 1)
+      guard try statement.step() else { continue }
+      let account = Self.account(statement)
+      found[id] = account
+      cache[id] = account
     }
     return found
   }
 
   private static func account(_ row: SQLiteStatement) -> LedgerAccount {
     var account = LedgerAccount(
-      id: row.identifier(1), ledger: UInt32(row.integer(9)), code: UInt16(row.integer(10)),
-      flags: .init(rawValue: UInt16(row.integer(11))), userData128: row.identifier(6),
+      id: row.wide(1), ledger: UInt32(row.integer(9)), code: UInt16(row.integer(10)),
+      flags: .init(rawValue: UInt16(row.integer(11))), userData128: row.wide(6),
       userData64: UInt64(bitPattern: row.integer(7)), userData32: UInt32(row.integer(8)))
     account.timestamp = UInt64(row.integer(0))
     account.debitsPending = row.integer(2)
@@ -54,7 +61,7 @@ extension SQLiteLedger {
       while let wanted = next, found[wanted] == nil {
         next = nil
         statement.reset()
-        try statement.bind(.blob(wanted.bigEndianBytes), at: 1)
+        try statement.bind(wide: wanted, at: 1)
         guard try statement.step() else { continue }
         let stored = Self.transfer(statement)
         found[wanted] = stored
@@ -66,11 +73,11 @@ extension SQLiteLedger {
 
   static func transfer(_ row: SQLiteStatement) -> StoredTransfer {
     var transfer = LedgerTransfer(
-      id: row.identifier(1), debitAccountID: row.identifier(2), creditAccountID: row.identifier(3),
+      id: row.wide(1), debitAccountID: row.wide(2), creditAccountID: row.wide(3),
       amount: UInt128(row.integer(4)), ledger: UInt32(row.integer(10)),
       code: UInt16(row.integer(11)), flags: .init(rawValue: UInt16(row.integer(12))),
-      pendingID: row.identifier(5), timeout: UInt32(row.integer(9)),
-      userData128: row.identifier(6), userData64: UInt64(bitPattern: row.integer(7)),
+      pendingID: row.wide(5), timeout: UInt32(row.integer(9)),
+      userData128: row.wide(6), userData64: UInt64(bitPattern: row.integer(7)),
       userData32: UInt32(row.integer(8)))
     transfer.timestamp = UInt64(row.integer(0))
     return StoredTransfer(
@@ -78,12 +85,13 @@ extension SQLiteLedger {
   }
 
   func read(burnt ids: [UInt128]) throws(SQLiteError) -> Set<UInt128> {
+    guard hasBurnt else { return [] }
     let statement = try connection.cachedStatement("SELECT 1 FROM failed WHERE id = ?")
     defer { statement.reset() }
     var found: Set<UInt128> = []
     for id in ids {
       statement.reset()
-      try statement.bind(.blob(id.bigEndianBytes), at: 1)
+      try statement.bind(wide: id, at: 1)
       if try statement.step() { found.insert(id) }
     }
     return found
@@ -103,11 +111,14 @@ extension SQLiteLedger {
       """)
     for id in machine.touchedAccounts where !new.contains(id) {
       guard let account = machine.accounts[id] else { continue }
-      try update.execute([
-        .integer(account.debitsPending), .integer(account.debitsPosted),
-        .integer(account.creditsPending), .integer(account.creditsPosted),
-        .integer(Int64(account.flags.rawValue)), .integer(Int64(account.timestamp)),
-      ])
+      cache[id] = account
+      try update.bind(integer: account.debitsPending, at: 1)
+      try update.bind(integer: account.debitsPosted, at: 2)
+      try update.bind(integer: account.creditsPending, at: 3)
+      try update.bind(integer: account.creditsPosted, at: 4)
+      try update.bind(integer: Int64(account.flags.rawValue), at: 5)
+      try update.bind(integer: Int64(account.timestamp), at: 6)
+      try update.finish()
     }
     for id in machine.newTransfers {
       if let stored = machine.transfers[id] { try insert(stored, machine.accounts) }
@@ -119,6 +130,7 @@ extension SQLiteLedger {
         "UPDATE transfer SET state = ? WHERE timestamp = ?", .integer(stored.state.rawValue),
         .integer(Int64(stored.transfer.timestamp)))
     }
+    if !machine.newlyBurnt.isEmpty { hasBurnt = true }
     for id in machine.newlyBurnt {
       try connection.run("INSERT INTO failed VALUES (?)", .blob(id.bigEndianBytes))
     }
@@ -133,17 +145,15 @@ extension SQLiteLedger {
   }
 
   private func insert(_ account: LedgerAccount) throws(SQLiteError) {
-    try connection.cachedStatement(
-      "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    )
-    .execute([
+    cache[account.id] = account
+    try connection.run(
+      "INSERT INTO account VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       .integer(Int64(account.timestamp)), .blob(account.id.bigEndianBytes),
       .integer(account.debitsPending), .integer(account.debitsPosted),
       .integer(account.creditsPending), .integer(account.creditsPosted),
       .blob(account.userData128.bigEndianBytes), .integer(Int64(bitPattern: account.userData64)),
       .integer(Int64(account.userData32)), .integer(Int64(account.ledger)),
-      .integer(Int64(account.code)), .integer(Int64(account.flags.rawValue)),
-    ])
+      .integer(Int64(account.code)), .integer(Int64(account.flags.rawValue)))
   }
 
   private func insert(
@@ -153,33 +163,30 @@ extension SQLiteLedger {
     guard let debit = accounts[transfer.debitAccountID],
       let credit = accounts[transfer.creditAccountID]
     else { return }
-    try connection.cachedStatement(
-      "INSERT INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    ).execute([
-      .integer(Int64(transfer.timestamp)), .blob(transfer.id.bigEndianBytes),
-      .integer(Int64(debit.timestamp)), .integer(Int64(credit.timestamp)),
-      .integer(stored.amount),
-      transfer.pendingID == 0 ? .null : .blob(transfer.pendingID.bigEndianBytes),
-      transfer.userData128 == 0 ? .null : .blob(transfer.userData128.bigEndianBytes),
-      .integer(Int64(bitPattern: transfer.userData64)), .integer(Int64(transfer.userData32)),
-      .integer(Int64(transfer.timeout)), .integer(Int64(transfer.ledger)),
-      .integer(Int64(transfer.code)), .integer(Int64(transfer.flags.rawValue)),
-      .integer(stored.state.rawValue),
-    ])
+    let insert = try connection.cachedStatement(
+      "INSERT INTO transfer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    try insert.bind(integer: Int64(transfer.timestamp), at: 1)
+    try insert.bind(wide: transfer.id, at: 2)
+    try insert.bind(integer: Int64(debit.timestamp), at: 3)
+    try insert.bind(integer: Int64(credit.timestamp), at: 4)
+    try insert.bind(integer: stored.amount, at: 5)
+    try bindOptional(transfer.pendingID, to: insert, at: 6)
+    try bindOptional(transfer.userData128, to: insert, at: 7)
+    try insert.bind(integer: Int64(bitPattern: transfer.userData64), at: 8)
+    try insert.bind(integer: Int64(transfer.userData32), at: 9)
+    try insert.bind(integer: Int64(transfer.timeout), at: 10)
+    try insert.bind(integer: Int64(transfer.ledger), at: 11)
+    try insert.bind(integer: Int64(transfer.code), at: 12)
+    try insert.bind(integer: Int64(transfer.flags.rawValue), at: 13)
+    try insert.bind(integer: stored.state.rawValue, at: 14)
+    try insert.finish()
   }
-}
 
-extension SQLiteStatement {
-  fileprivate func integer(_ column: Int) -> Int64 { self[column].int ?? 0 }
-  fileprivate func identifier(_ column: Int) -> UInt128 {
-    self[column].bytes.map(UInt128.init(bigEndianBytes:)) ?? 0
-  }
-  /// Binds, runs to the end and is ready again.
-  fileprivate func execute(_ values: [SQLiteValue]) throws(SQLiteError) {
-    reset()
-    try bind(values)
-    _ = try step()
-    reset()
+  private func bindOptional(
+    _ value: UInt128, to statement: SQLiteStatement, at index: Int
+  ) throws(SQLiteError) {
+    guard value != 0 else { return try statement.bindNull(at: index) }
+    try statement.bind(wide: value, at: index)
   }
 }
 

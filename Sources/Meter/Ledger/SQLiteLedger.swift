@@ -15,6 +15,13 @@ public final class SQLiteLedger: Ledger {
   private let wall: @Sendable () -> WallTime
   /// The newest timestamp given. Never goes back, whatever the clock does.
   private var lastTimestamp: UInt64
+  /// Whether any id was ever burnt; most ledgers have none, and then need not ask for each.
+  var hasBurnt: Bool
+  /// Accounts as the file has them. Dropped when a batch fails or another process wrote.
+  var cache: [UInt128: LedgerAccount] = [:]
+  /// LIMIT: accounts kept in memory, about 200 bytes each.
+  private static let cacheMax = 16_384
+  private var dataVersion: Int64 = -1
 
   /// - Throws: `newerFile`, `foreignFile`, `damagedFile`, `diskFull`, `storage`.
   public init(directory: String, clock: MeterClock = .system) throws(MeterError) {
@@ -25,6 +32,7 @@ public final class SQLiteLedger: Ledger {
     wall = clock.wall
     do {
       lastTimestamp = try Self.newestTimestamp(opened)
+      hasBurnt = try !opened.run("SELECT 1 FROM failed LIMIT 1").isEmpty
     } catch {
       throw MeterError(error, file: LedgerSchema.fileName)
     }
@@ -78,20 +86,36 @@ public final class SQLiteLedger: Ledger {
   ) throws(LedgerError) -> Result {
     guard count <= batchMax else { throw .batchTooLarge(events: count, max: batchMax) }
     let now = UInt64(max(0, wall().microseconds)) * 1_000
-    let first = max(now, lastTimestamp + 1)
     let result: Result
     do {
       result = try connection.transaction { () throws(SQLiteError) in
+        try checkCache()
+        let first = max(now, lastTimestamp + 1)
         try releaseExpired(by: first)
-        return try body(first)
+        let result = try body(first)
+        // Timestamps of a batch that fails are not given again either.
+        lastTimestamp = first + UInt64(count)
+        return result
       }
-    } catch let error as SQLiteError {
-      throw .storage(detail: error.description)
     } catch {
+      cache = [:]
+      dataVersion = -1
       throw .storage(detail: "\(error)")
     }
-    lastTimestamp = first + UInt64(count)
     return result
+  }
+
+  /// Another process that wrote (a repair, a second host by mistake) is noticed inside the
+  /// transaction: `data_version` changes with every commit but our own.
+  private func checkCache() throws(SQLiteError) {
+    let version = try connection.run("PRAGMA data_version").first?.first?.int ?? 0
+    if version != dataVersion {
+      cache = [:]
+      hasBurnt = try !connection.run("SELECT 1 FROM failed LIMIT 1").isEmpty
+      lastTimestamp = max(lastTimestamp, try Self.newestTimestamp(connection))
+      dataVersion = version
+    }
+    if cache.count > Self.cacheMax { cache = [:] }
   }
 
   /// LIMIT: expiries handled before one batch; the rest follow with the next.

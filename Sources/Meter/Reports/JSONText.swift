@@ -17,21 +17,22 @@ package indirect enum JSONText {
   }
 
   private func write(_ out: inout String, indent: Int) {
-    let inner = String(repeating: "  ", count: indent + 1)
-    let outer = String(repeating: "  ", count: indent)
+    var inner: String { String(repeating: "  ", count: indent + 1) }
+    var outer: String { String(repeating: "  ", count: indent) }
     switch self {
     case .null: out += "null"
     case .bool(let value): out += value ? "true" : "false"
     case .integer(let value): out += String(value)
-    case .string(let value): out += Self.quoted(value)
+    case .string(let value): Self.quote(value, into: &out)
     case .array(let items):
       guard !items.isEmpty else {
         out += "[]"
         return
       }
       out += "[\n"
+      let indentation = inner
       for (index, item) in items.enumerated() {
-        out += inner
+        out += indentation
         item.write(&out, indent: indent + 1)
         out += index + 1 < items.count ? ",\n" : "\n"
       }
@@ -41,7 +42,9 @@ package indirect enum JSONText {
       let isFlat = !fields.contains { $0.1.isContainer }
       out += isFlat ? "{" : "{\n"
       for (index, field) in fields.enumerated() {
-        out += (isFlat ? "" : inner) + Self.quoted(field.0) + ": "
+        if !isFlat { out += inner }
+        Self.quote(field.0, into: &out)
+        out += ": "
         field.1.write(&out, indent: indent + 1)
         out += index + 1 < fields.count ? (isFlat ? ", " : ",\n") : (isFlat ? "" : "\n")
       }
@@ -57,9 +60,21 @@ package indirect enum JSONText {
     }
   }
 
-  /// RFC 8259 §7; everything below U+0020 is escaped.
   static func quoted(_ text: String) -> String {
-    var out = "\""
+    var out = ""
+    quote(text, into: &out)
+    return out
+  }
+
+  /// RFC 8259 §7; everything below U+0020 is escaped.
+  private static func quote(_ text: String, into out: inout String) {
+    out += "\""
+    defer { out += "\"" }
+    // Nearly every text needs nothing.
+    if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C }) {
+      out += text
+      return
+    }
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"": out += "\\\""
@@ -73,6 +88,5 @@ package indirect enum JSONText {
       default: out.unicodeScalars.append(scalar)
       }
     }
-    return out + "\""
   }
 }

@@ -170,11 +170,25 @@ struct ReportBuilder {
       family: definitions[meter].flatMap(ResourceFamily.of), charge: charge)
   }
 
+  /// By time, app, item, label and price version. Names are compared once each, as ranks.
   private func sorted(_ rows: [Report.Row]) -> [Report.Row] {
-    rows.sorted {
-      ($0.start, $0.app ?? "", $0.item, $0.label ?? "", $0.charge?.version ?? 0)
-        < ($1.start, $1.app ?? "", $1.item, $1.label ?? "", $1.charge?.version ?? 0)
+    func ranks(_ names: some Sequence<String>) -> [String: Int] {
+      var found: [String: Int] = [:]
+      for (rank, name) in Set(names).sorted().enumerated() { found[name] = rank }
+      return found
     }
+    let apps = ranks(rows.lazy.map { $0.app ?? "" })
+    let items = ranks(rows.lazy.map(\.item))
+    let labels = ranks(rows.lazy.map { $0.label ?? "" })
+    let keyed = rows.enumerated().map { index, row in
+      (
+        key: (
+          row.start.microseconds, apps[row.app ?? ""] ?? 0, items[row.item] ?? 0,
+          labels[row.label ?? ""] ?? 0, row.charge?.version ?? 0
+        ), index: index
+      )
+    }
+    return keyed.sorted { $0.key < $1.key }.map { rows[$0.index] }
   }
 
   // MARK: - Beside the rows

@@ -63,16 +63,17 @@ enum MeterSchema {
     CREATE INDEX line_sequence ON line (sequence);
 
     -- Each of these holds all of the past up to its own mark in state (minute_until, …), less what
-    -- its retention removed. start is the first microsecond of the bucket.
+    -- its retention removed. start is the first microsecond of the bucket. Minutes are read by time;
+    -- hours and days by series, so that a year of one app is a stretch of the file.
     CREATE TABLE rollup_minute (
       start INTEGER NOT NULL, series INTEGER NOT NULL, quantity INTEGER NOT NULL,
       PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;
     CREATE TABLE rollup_hour (
       start INTEGER NOT NULL, series INTEGER NOT NULL, quantity INTEGER NOT NULL,
-      PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;
+      PRIMARY KEY (series, start)) STRICT, WITHOUT ROWID;
     CREATE TABLE rollup_day (
       start INTEGER NOT NULL, series INTEGER NOT NULL, quantity INTEGER NOT NULL,
-      PRIMARY KEY (start, series)) STRICT, WITHOUT ROWID;
+      PRIMARY KEY (series, start)) STRICT, WITHOUT ROWID;
 
     -- A level since a moment of book time (nanoseconds the book was kept, over all runs).
     CREATE TABLE level (

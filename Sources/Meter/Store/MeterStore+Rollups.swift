@@ -2,11 +2,13 @@
 import SQLite
 
 /// Which times each rollup covers.
-struct RollupMarks: Sendable, Equatable {
-  var until: [Bucket: WallTime] = [:]
-  var from: [Bucket: WallTime] = [:]
+package struct RollupMarks: Sendable, Equatable {
+  package var until: [Bucket: WallTime] = [:]
+  package var from: [Bucket: WallTime] = [:]
 
-  func until(_ bucket: Bucket) -> WallTime { until[bucket] ?? .distantPast }
+  package init() {}
+
+  package func until(_ bucket: Bucket) -> WallTime { until[bucket] ?? .distantPast }
   func from(_ bucket: Bucket) -> WallTime { from[bucket] ?? .distantPast }
 }
 
@@ -73,7 +75,8 @@ extension MeterStore {
       INSERT INTO \(coarser.table) (start, series, quantity)
       SELECT fine.start / ?1 * ?1 AS bucket, fine.series,
         iif(series.peak, max(quantity), sum(quantity))
-      FROM \(bucket.table) AS fine JOIN series ON series.id = fine.series
+      FROM \(bucket == .minute ? "\(bucket.table) AS fine JOIN" : "") series
+        \(bucket == .minute ? "" : "CROSS JOIN \(bucket.table) AS fine") ON series.id = fine.series
       WHERE fine.start >= ?2 AND fine.start < ?3 GROUP BY bucket, fine.series
       \(combine(coarser))
       """,
@@ -102,8 +105,9 @@ extension MeterStore {
       var limit = WallTime(seconds: now.seconds - kept).floored(toSeconds: coarser.seconds)
       if let next = bucket.coarser { limit = min(limit, marks.until(next)) }
       guard limit > marks.from(bucket), limit.microseconds > 0 else { continue }
+      let wherever = bucket == .minute ? "" : "series IN (SELECT id FROM series) AND "
       try connection.run(
-        "DELETE FROM \(bucket.table) WHERE start < ?", .integer(limit.microseconds))
+        "DELETE FROM \(bucket.table) WHERE \(wherever)start < ?", .integer(limit.microseconds))
       marks.from[bucket] = limit
     }
   }

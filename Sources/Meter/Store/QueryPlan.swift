@@ -5,18 +5,18 @@
 /// Every part is read from the coarsest rollup that answers it exactly, so a year costs days, not
 /// minutes. Where only a coarser rollup is kept, the bounds are moved outward to its buckets and the
 /// plan says so: part of a bucket cannot be told.
-struct QueryPlan: Sendable, Equatable {
-  struct Segment: Sendable, Equatable {
-    var bucket: Bucket
-    var start: WallTime
-    var end: WallTime
+package struct QueryPlan: Sendable, Equatable {
+  package struct Segment: Sendable, Equatable {
+    package var bucket: Bucket
+    package var start: WallTime
+    package var end: WallTime
   }
-  var since: WallTime
-  var until: WallTime
-  var segments: [Segment] = []
+  package var since: WallTime
+  package var until: WallTime
+  package private(set) var segments: [Segment] = []
 
   /// - Parameter finest: rows of this size are wanted (`--by hour`); nil where any size will do.
-  init(since: WallTime, until: WallTime, rows finest: Bucket?, marks: RollupMarks) {
+  package init(since: WallTime, until: WallTime, rows finest: Bucket?, marks: RollupMarks) {
     self.since = Self.moved(since, marks, up: false)
     self.until = max(self.since, Self.moved(until, marks, up: true))
     var cursor = self.since

@@ -17,10 +17,10 @@ public struct Retention: Sendable, Equatable {
 }
 
 /// The three sizes of bucket.
-enum Bucket: String, CaseIterable, Sendable {
+package enum Bucket: String, CaseIterable, Sendable {
   case minute, hour, day
 
-  var seconds: Int64 {
+  package var seconds: Int64 {
     switch self {
     case .minute: 60
     case .hour: 3_600

@@ -71,9 +71,29 @@ extension WallTime {
 
   /// RFC 3339 in UTC, whole seconds: `2026-03-09T07:00:00Z`. A fraction is cut off, never rounded.
   public var rfc3339: String {
-    let inDay = seconds - floorDivide(seconds, 86_400) * 86_400
-    let clock = [inDay / 3_600, inDay / 60 % 60, inDay % 60].map { padded(Int($0), 2) }
-    return "\(date.text)T\(clock.joined(separator: ":"))Z"
+    let day = date
+    let inDay = Int(seconds - floorDivide(seconds, 86_400) * 86_400)
+    guard (0...9_999).contains(day.year) else { return "\(day.text)T00:00:00Z" }
+    // Written by the byte: a long report has hundreds of thousands of these.
+    return String(unsafeUninitializedCapacity: 20) { bytes in
+      var at = 0
+      func put(_ value: Int, _ width: Int, _ end: UInt8) {
+        var rest = value
+        for place in stride(from: at + width - 1, through: at, by: -1) {
+          bytes[place] = UInt8(48 + rest % 10)
+          rest /= 10
+        }
+        bytes[at + width] = end
+        at += width + 1
+      }
+      put(day.year, 4, UInt8(ascii: "-"))
+      put(day.month, 2, UInt8(ascii: "-"))
+      put(day.day, 2, UInt8(ascii: "T"))
+      put(inDay / 3_600, 2, UInt8(ascii: ":"))
+      put(inDay / 60 % 60, 2, UInt8(ascii: ":"))
+      put(inDay % 60, 2, UInt8(ascii: "Z"))
+      return at
+    }
   }
 
   /// Reads `2026-03-09`, `2026-03-09T07:00:00Z`, a fraction of a second and offsets such as

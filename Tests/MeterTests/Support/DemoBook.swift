@@ -3,7 +3,7 @@ import Meter
 
 /// A book with three apps, prices, a change of prices, a crash and a stop, over nine days in known
 /// amounts.
-struct DemoBook {
+struct DemoBook: Sendable {
   static let start = "2026-02-26T00:00:00Z"
   let directory: TemporaryDirectory
   let time = ManualClock(DemoBook.start)

@@ -2,7 +2,7 @@
 import Foundation
 
 /// A directory that is gone when the test is.
-final class TemporaryDirectory {
+final class TemporaryDirectory: Sendable {
   let path: String
 
   init() throws {
