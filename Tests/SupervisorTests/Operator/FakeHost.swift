@@ -19,7 +19,7 @@ final class FakeHost: HostOperations {
   var calls: [String] { asked.withLock { $0 } }
   var followerCount: Int { followers.withLock { $0 } }
 
-  private func note(_ call: String) { asked.withLock { $0.append(call) } }
+  func note(_ call: String) { asked.withLock { $0.append(call) } }
 
   private func found(_ app: String) throws -> AppStatus {
     guard app == "journal" || app == "org.example.journal" else {
