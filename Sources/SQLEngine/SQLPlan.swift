@@ -43,6 +43,8 @@ package struct SQLPlan: Sendable, Equatable {
   package var temporary: String?
   /// How often figures are reported while there is work.
   package var statsMs: Int64 = 5_000
+  /// Sockets of `sql.open` at a time.
+  package var socketsMax = 32
   /// Threads that serve one socket.
   package var threads = 8
   /// Requests waiting for one database's writer.
@@ -101,6 +103,7 @@ extension SQLPlan {
     case "streamStallMs": streamStallMs = try number(milliseconds)
     case "statsMs": statsMs = try number(milliseconds)
     case "transactionsMax": transactionsMax = Int(try number(0...64))
+    case "socketsMax": socketsMax = Int(try number(0...256))
     case "streamsMax": streamsMax = Int(try number(0...64))
     case "threads": threads = Int(try number(2...64))
     case "queueMax": queueMax = Int(try number(1...65_536))

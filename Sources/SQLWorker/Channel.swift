@@ -9,7 +9,14 @@ import Synchronization
 /// When what it carries out turns out to be slow (past a millisecond, a commit, a wait) it hands the lead to another
 /// thread and finishes as a follower. The next request is then read while the slow one runs.
 final class Channel: @unchecked Sendable {
-  enum Kind: String, Sendable { case control, direct }
+  enum Kind: String, Sendable {
+    /// To the host.
+    case control
+    /// From the guest, as the host handed it over.
+    case direct
+    /// One more from the guest, made with `sql.open`.
+    case opened
+  }
 
   let kind: Kind
   private let descriptor: Int32
@@ -52,7 +59,11 @@ final class Channel: @unchecked Sendable {
       descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
   }
 
-  deinit { input.deallocate() }
+  deinit {
+    input.deallocate()
+    // The others keep their numbers to the end of the process.
+    if kind == .opened { Glibc.close(descriptor) }
+  }
 
   /// Serves until the socket ends. The calling thread is the first leader.
   func serve(_ worker: Worker) {
@@ -174,6 +185,16 @@ extension Channel {
 
   func flush() {
     output.locked { if !outgoing.isEmpty { drain() } }
+  }
+
+  /// Sends a frame with a descriptor beside it (SCM_RIGHTS, unix(7)). The caller closes its own.
+  func send(_ frame: [UInt8], passing passed: Int32) {
+    output.locked {
+      if !outgoing.isEmpty { drain() }
+      let count = DescriptorMessage.send(frame, passing: passed, over: descriptor)
+      outgoing += frame.dropFirst(max(0, count))
+      if !outgoing.isEmpty { drain() }
+    }
   }
 
   /// The last words of a worker that is about to end: does not wait for a stuck thread or a reader that does not read.

@@ -27,7 +27,7 @@ final class Database: @unchecked Sendable {
   private let pagesMax = Atomic<Int>(0)
 
   private static let pageSize = 4_096
-  private static let idleReadersMax = 4
+  private static let idleReadersMax = 8
 
   init(name: String, migrations: String?, plan: SQLPlan, quota: StorageQuota) {
     self.name = name

@@ -10,6 +10,15 @@ final class Statistics: Sendable {
   let rowsWritten = Atomic<Int>(0)
   let busyNanoseconds = Atomic<Int>(0)
 
+  private let endedRead = Atomic<Int>(0)
+  private let endedWritten = Atomic<Int>(0)
+
+  /// What a socket counted goes on counting when the socket is gone.
+  func noteEnd(of channel: Channel) {
+    endedRead.add(channel.bytesRead.load(ordering: .relaxed), ordering: .relaxed)
+    endedWritten.add(channel.bytesWritten.load(ordering: .relaxed), ordering: .relaxed)
+  }
+
   func add(read rows: Int) { rowsRead.add(rows, ordering: .relaxed) }
   func add(written rows: Int) { rowsWritten.add(rows, ordering: .relaxed) }
 
@@ -18,8 +27,12 @@ final class Statistics: Sendable {
     func value(_ counter: borrowing Atomic<Int>) -> JSONValue {
       .int(Int64(counter.load(ordering: .relaxed)))
     }
-    let read = channels.reduce(0) { $0 + $1.bytesRead.load(ordering: .relaxed) }
-    let written = channels.reduce(0) { $0 + $1.bytesWritten.load(ordering: .relaxed) }
+    let read = channels.reduce(endedRead.load(ordering: .relaxed)) {
+      $0 + $1.bytesRead.load(ordering: .relaxed)
+    }
+    let written = channels.reduce(endedWritten.load(ordering: .relaxed)) {
+      $0 + $1.bytesWritten.load(ordering: .relaxed)
+    }
     let files = databases.list().map { entry -> JSONValue in
       ["name": .string(entry.name), "bytes": .int(entry.bytes), "walBytes": .int(entry.walBytes)]
     }

@@ -18,8 +18,9 @@ extension Worker {
     case "sql.create": return try createDatabase(call, on: thread)
     case "sql.delete": return try deleteDatabase(call, on: thread)
     case "sql.backup": return try backup(call, on: thread)
+    case "sql.open" where call.channel.kind == .direct: return try openSocket(call)
     case "worker.stats" where call.channel.kind == .control:
-      return reply(call, statistics.report(databases, [control, direct].compactMap { $0 }))
+      return reply(call, statistics.report(databases, channels))
     case "worker.shutdown" where call.channel.kind == .control: return shutDown(call, on: thread)
     default:
       throw HostError(.method, "", "there is no method \"\(call.method.prefix(64))\" here")

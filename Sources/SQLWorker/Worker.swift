@@ -16,6 +16,7 @@ final class Worker: @unchecked Sendable {
   let watchdog = Watchdog()
   let control: Channel
   let direct: Channel?
+  let openedSockets = OpenedSockets()
 
   init(plan: SQLPlan, control: Int32, direct: Int32?) {
     self.plan = plan
@@ -37,7 +38,7 @@ final class Worker: @unchecked Sendable {
     while true { pause() }
   }
 
-  private var channels: [Channel] { [control] + (direct.map { [$0] } ?? []) }
+  var channels: [Channel] { [control] + (direct.map { [$0] } ?? []) + openedSockets.all }
 
   func handle(_ frame: Frame, on thread: ServingThread) {
     guard let channel = thread.channel else { return }
@@ -93,7 +94,7 @@ final class Worker: @unchecked Sendable {
   private func noteFromHost(_ method: String, _ params: JSONValue) {
     switch method {
     case "sql.quota": if let bytes = params["bytes"]?.int, bytes >= 0 { quota.set(total: bytes) }
-    case "sql.guest_ended": endTransactions(of: control)
+    case "sql.guest_ended": endTransactions { $0 === control }
     default: break
     }
   }
@@ -120,17 +121,25 @@ extension Worker {
   func ended(_ channel: Channel) {
     // What is on disk is safe: the log is replayed at the next start.
     if channel.kind == .control { _exit(0) }
-    endTransactions(of: channel)
+    if channel.kind == .opened {
+      // A thread of the guest has ended. Its transactions may have passed to another.
+      openedSockets.remove(channel)
+      statistics.noteEnd(of: channel)
+    } else {
+      endTransactions { $0 !== control }
+      for channel in openedSockets.all { channel.abort() }
+    }
     for thread in threads.all {
       if let call = thread.running.withLock({ $0?.call }), call.channel === channel {
         call.cancel()
       }
     }
+    guard channel.kind == .direct else { return }
     control.send(ReplyFrame.notification("sql.direct_ended", [:]), flush: true)
   }
 
-  private func endTransactions(of channel: Channel) {
-    for transaction in transactions.all where transaction.channel === channel {
+  private func endTransactions(of isEnded: (Channel) -> Bool) {
+    for transaction in transactions.all where isEnded(transaction.channel) {
       transaction.abandon()
     }
     watchdog.noteWork()

@@ -120,7 +120,7 @@ final class WorkerSocket {
   /// Frames that came while another was waited for.
   private(set) var others: [Frame] = []
 
-  private let process: ChildProcess
+  let process: ChildProcess
 
   init(_ descriptor: Int32, of process: ChildProcess) {
     self.descriptor = descriptor
@@ -175,6 +175,29 @@ final class WorkerSocket {
       guard count > 0 else { throw Ended() }
       buffer.withUnsafeBytes { decoder.append(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
     }
+  }
+
+  /// Reads once, taking a descriptor that comes beside the bytes (SCM_RIGHTS).
+  func receiveDescriptor() throws -> Int32? {
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    // A `cmsghdr` of 16 bytes and one descriptor, padded.
+    var control = [Int32](repeating: 0, count: 6)
+    let count = buffer.withUnsafeMutableBytes { bytes in
+      control.withUnsafeMutableBytes { control in
+        var vector = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+        return withUnsafeMutablePointer(to: &vector) { vector in
+          var message = msghdr()
+          message.msg_iov = vector
+          message.msg_iovlen = 1
+          message.msg_control = control.baseAddress
+          message.msg_controllen = control.count
+          return recvmsg(descriptor, &message, 0)
+        }
+      }
+    }
+    guard count > 0 else { throw Ended() }
+    buffer.withUnsafeBytes { decoder.append(UnsafeRawBufferPointer(rebasing: $0[0..<count])) }
+    return control[0] == 20 && control[3] == Int32(SCM_RIGHTS) ? control[4] : nil
   }
 
   struct Answer {
