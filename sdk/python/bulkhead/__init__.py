@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from . import aio as aio
     from . import config as config
     from . import json as json
+    from . import keys as keys
     from . import log as log
+    from . import secrets as secrets
     from . import sql as sql
     from . import usage as usage
     from ._asgi import serve_asgi as serve_asgi
@@ -42,7 +44,9 @@ __all__ = [
     "config",
     "connection",
     "json",
+    "keys",
     "log",
+    "secrets",
     "serve",
     "serve_asgi",
     "sql",
@@ -60,7 +64,9 @@ _WHERE = {
     "aio": ("aio", ""),
     "config": ("config", ""),
     "json": ("json", ""),
+    "keys": ("keys", ""),
     "log": ("log", ""),
+    "secrets": ("secrets", ""),
     "serve": ("_wsgi", "serve"),
     "serve_asgi": ("_asgi", "serve_asgi"),
     "sql": ("sql", ""),

@@ -12,6 +12,8 @@
 
 A statement runs in a thread, so that the loop goes on: the threads are kept, and one statement
 costs a hop more than ``bulkhead.sql``, which a coroutine may use too where that matters more.
+
+``aio.secrets`` and ``aio.keys`` are ``bulkhead.secrets`` and ``bulkhead.keys`` with await.
 """
 
 from __future__ import annotations
@@ -28,10 +30,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, AsyncIterator, Callable, Iterable, Sequence
 
+    from . import _aio_keys as keys
+    from . import _aio_secrets as secrets
     from ._connection import Reply
     from ._sqlcodec import Params, Value
 
-__all__ = ["Database", "Transaction", "config", "log", "open", "request", "usage"]
+__all__ = [
+    "Database",
+    "Transaction",
+    "config",
+    "keys",
+    "log",
+    "open",
+    "request",
+    "secrets",
+    "usage",
+]
 
 THREADS = 16
 """Statements under way at once."""
@@ -153,3 +167,11 @@ async def log(level: str, message: str, **fields: Any) -> None:
     if fields:
         params["fields"] = fields
     await request("log.write", params)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("keys", "secrets"):
+        found = __import__("bulkhead._aio_" + name, None, None, ("*",))
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module 'bulkhead.aio' has no attribute {name!r}")

@@ -18,6 +18,8 @@ import sys
 import threading
 from pathlib import Path
 
+from fake_vault import FakeVault, Refusal
+
 SDK = Path(__file__).resolve().parent.parent
 CREDIT = 262_144
 WAIT = 30  # Seconds after which a test gives up; nothing is measured by it.
@@ -127,6 +129,7 @@ class FakeHost:
         self.limits = {"jsonBytes": 262_144, "frameBytes": 1_048_576, "toGuest": 16,
                        "toHost": 64, "streamCredit": CREDIT, **(limits or {})}
         self.database = FakeSQL(database)
+        self.vault = FakeVault()
         self.next = 1
         self.stream = 0
         ours, theirs = socket.socketpair()
@@ -341,6 +344,8 @@ class FakeHost:
                 reply["result"] = self.handlers[method](params)
             elif method.startswith("sql."):
                 reply["result"], out = self.database.answer(method[4:], params, body)
+            elif method.startswith(("secrets.", "keys.")):
+                reply["result"], out = self.vault.answer(method, params, body)
             elif method == "config.get":
                 reply["result"] = {"config": {"colour": "green"}}
             elif method == "usage.get":
@@ -351,6 +356,8 @@ class FakeHost:
             else:
                 reply["error"] = {"code": -32601, "message": f"no method {method}",
                                   "data": {"code": "method.unknown", "retryable": False}}
+        except Refusal as refusal:
+            reply["error"] = refusal.error
         except sqlite3.Error as error:
             reply["error"] = {"code": -32010, "message": str(error), "data": {
                 "code": "sql.error", "retryable": False,
