@@ -189,6 +189,85 @@ export const sql: {
   databases(): Promise<{ name: string; bytes: number; walBytes: number; declared: boolean }[]>;
 };
 
+/** What is known of a secret but its value. */
+export interface Secret {
+  name: string;
+  /** The newest, or the one that was asked for. */
+  version: number;
+  /** Those that are kept. */
+  versions: number[];
+  /** Seconds since 1970. */
+  setAt: number;
+  origin: 'app' | 'operator' | 'generated';
+}
+
+export interface GenerateOptions {
+  /** `token` (base64url characters) unless said otherwise. */
+  kind?: 'token' | 'bytes' | 'password';
+  /** 32 (20 for a password) unless given; from 16 to 1,024. */
+  length?: number;
+}
+
+/** The app's secrets: bytes that the host keeps sealed, in versions. */
+export const secrets: {
+  get(name: string, options?: { version?: number }): Promise<Buffer>;
+  /** The value as text, which it must be in UTF-8. */
+  getText(name: string, options?: { version?: number }): Promise<string>;
+  /** Keeps a new version, of at most 65,536 bytes. Text is kept as UTF-8. */
+  set(name: string, value: string | ArrayBuffer | ArrayBufferView): Promise<Secret>;
+  /** The value; if there is none, a random one is made. All who ask at once get the same. */
+  getOrCreate(name: string, options?: GenerateOptions): Promise<Buffer>;
+  getOrCreateText(name: string, options?: GenerateOptions): Promise<string>;
+  /** Every secret, without values. */
+  list(): Promise<Secret[]>;
+  /** Drops all versions. */
+  delete(name: string): Promise<void>;
+};
+
+/** The public half of one version of a key. */
+export interface PublicKey {
+  name: string;
+  version: number;
+  algorithm: 'Ed25519';
+  /** Seconds since 1970. */
+  createdAt: number;
+  /** Older versions only verify. */
+  canSign: boolean;
+  /** 32 bytes. */
+  raw: Buffer;
+  /** SubjectPublicKeyInfo, RFC 8410. */
+  pem: string;
+  /** RFC 8037. */
+  jwk: { kty: string; crv: string; x: string; kid: string };
+}
+
+/** The app's Ed25519 keys: the host signs, no call gives a private key. */
+export const keys: {
+  /** `conflict.key` if there is one of that name. */
+  create(name: string): Promise<PublicKey>;
+  /** The newest version; the key is made if there is none. */
+  getOrCreate(name: string): Promise<PublicKey>;
+  /** A new version, which signs from now on; what earlier ones signed goes on verifying. */
+  rotate(name: string): Promise<PublicKey>;
+  publicKey(name: string, options?: { version?: number }): Promise<PublicKey>;
+  /** 64 bytes. The message must fit one frame; text is UTF-8. */
+  sign(name: string, message: string | ArrayBuffer | ArrayBufferView): Promise<Buffer>;
+  /**
+   * By the name of an own key (any version unless one is named), or by anybody's public key: a
+   * PublicKey or its 32 bytes.
+   */
+  verify(
+    key: string | Pick<PublicKey, 'raw'> | ArrayBuffer | ArrayBufferView,
+    message: string | ArrayBuffer | ArrayBufferView,
+    signature: ArrayBuffer | ArrayBufferView,
+    options?: { version?: number },
+  ): Promise<boolean>;
+  /** Every version of every key. */
+  list(): Promise<PublicKey[]>;
+  /** Nothing verifies by that name any more. */
+  delete(name: string): Promise<void>;
+};
+
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
 
 /** Lines for the app's log that carry a level and fields. What is printed goes there too. */

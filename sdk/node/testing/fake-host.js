@@ -97,8 +97,11 @@ class Answer extends EventEmitter {
 }
 
 class FakeHost {
-  /** `code` is CommonJS, or an ES module if `module` is set. `sql(method, params, body)` answers. */
-  constructor(code, { module = false, sql, sqlSocket = true, grant = true, host = {} } = {}) {
+  /**
+   * `code` is CommonJS, or an ES module if `module` is set. `sql(method, params, body)` answers with
+   * `[result, body]`, and so does `vault` for secrets and keys; `host` has results by method.
+   */
+  constructor(code, { module = false, sql, vault, sqlSocket = true, grant = true, host = {} } = {}) {
     this.faults = [];
     this.errors = '';
     this.calls = [];
@@ -106,6 +109,7 @@ class FakeHost {
     this.handlers = host;
     this.grant = grant;
     this.sql = sql;
+    this.vault = vault;
     this.answers = new Map();
     this.streams = new Map();
     this.left = new Map();
@@ -272,6 +276,7 @@ class FakeHost {
     let out;
     try {
       if (method.startsWith('sql.')) [reply.result, out] = this.sql(method, params, body);
+      else if (/^(secrets|keys)\./.test(method)) [reply.result, out] = this.vault(method, params, body);
       else if (this.handlers[method] !== undefined) reply.result = this.handlers[method](params);
       else throw { code: -32601, message: 'no', data: { code: 'method.unknown', retryable: false } };
     } catch (error) {
