@@ -119,7 +119,8 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     } catch {
       output.closeBoth()
       errors.closeBoth()
-      throw HostError(.upstream, "start_failed", error.description)
+      throw HostError(
+        .upstream, "start_failed", "\(policy.arguments.first ?? ""): \(error.description)")
     }
     close(output.writing)
     close(errors.writing)
