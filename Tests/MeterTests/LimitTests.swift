@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Meter
+import SQLite
 import Testing
 
 @Suite("Limits and budgets")
@@ -284,5 +285,32 @@ struct LimitTests {
     try book.close()
     #expect(try book.ledgerTotal(app: "a", ledger: LedgerNumber.requests) == 120)
     #expect(try book.usage(app: "a").total(Meters.requests) == 120)
+  }
+
+  @Test("the embedded ledger forgets old transfers, and neither balances nor reservations")
+  func pruning() throws {
+    try book.setLimit(limit(1_000_000, period: .month))
+    for _ in 0..<6 {
+      _ = try use(10)
+      time.advance(seconds: 2 * 86_400)
+    }
+    guard
+      case .granted(let held) = try book.reserve(
+        app: "a", subject: "requests", amount: 50, lease: 30 * 86_400)
+    else {
+      Issue.record("refused")
+      return
+    }
+    time.advance(seconds: 10 * 86_400)
+    _ = try use(10)
+    let file = try SQLiteConnection(path: directory.path + "/ledger.sqlite")
+    let kept = try file.run("SELECT count(*), sum(state = 1) FROM transfer").first
+    #expect((kept?[0].int ?? 0) < 6)
+    #expect(kept?[1].int == 1)
+    #expect(book.standings(app: "a").first?.used == 70)
+    #expect(book.standings(app: "a").first?.reserved == 50)
+    book.release(held)
+    _ = try use(0)
+    #expect(book.standings(app: "a").first?.reserved == 0)
   }
 }

@@ -15,7 +15,7 @@ extension MeterBook {
 
   func takeInterval(sequence: Int64) -> Interval {
     let drained = registry.drain()
-    let set = registry.currentLevels
+    let set = registry.takeChangedLevels()
     let overflowed = registry.takeOverflowed()
     let wall = clock.wall()
     let monotonic = clock.monotonic()

@@ -44,6 +44,25 @@ public struct AppUsage: Sendable, Equatable {
     total(Meters.cpuUser) + total(Meters.cpuSystem) + total(Meters.cpuHost)
   }
 
+  /// What the use cost so far, by sku, currency and price version; up to the last tick.
+  public var charges: [Charge] {
+    quantities.compactMap { quantity in
+      guard let sku = Pricing.sku(ofMeter: quantity.meter),
+        let cited = Pricing.citation(quantity.label)
+      else { return nil }
+      return Charge(
+        sku: sku, micros: quantity.quantity, currency: cited.currency, priceVersion: cited.version)
+    }
+  }
+
+  public struct Charge: Sendable, Equatable {
+    public var sku: String
+    /// Millionths of the currency.
+    public var micros: Int64
+    public var currency: String
+    public var priceVersion: UInt32
+  }
+
   /// Where the CPU and memory figures were read.
   public var sources: [SampleSource] {
     SampleSource.allCases.filter { source in quantities.contains { $0.source == source } }
@@ -112,12 +131,12 @@ extension MeterBook {
     }
   }
 
-  /// Levels of an app (all apps if nil) as last set.
+  /// Levels of an app as last set.
   func held(app: String) -> [AppUsage.Held] {
     var levels = memory.withLock { memory in
       memory.levels.filter { $0.key.app == app }.mapValues(\.bytes)
     }
-    for (key, bytes) in registry.currentLevels where key.app == app { levels[key] = bytes }
+    for (key, bytes) in registry.levels(app: app) { levels[key] = bytes }
     return levels.map { AppUsage.Held(meter: $0.key.meter, label: $0.key.label, bytes: $0.value) }
       .sorted { ($0.meter, $0.label) < ($1.meter, $1.label) }
   }

@@ -17,18 +17,22 @@ public final class MeterBook: Sendable {
     /// How often sums are posted to the ledger. Limits are drained at every tick; posting all else
     /// less often keeps the ledger small: it never forgets a transfer.
     public var postingInterval: Nanoseconds
+    /// How long the embedded ledger keeps settled transfers; nil for ever. Balances always stay.
+    public var ledgerRetention: Nanoseconds?
     /// SHA-256, for the names of ledger accounts and transfers.
     public var hash: @Sendable ([UInt8]) -> [UInt8]
 
     public init(
       host: String = "local", interval: Nanoseconds = .seconds(5), retention: Retention = .init(),
       postingInterval: Nanoseconds = .seconds(300),
+      ledgerRetention: Nanoseconds? = .seconds(7 * 86_400),
       hash: @escaping @Sendable ([UInt8]) -> [UInt8] = SHA256Digest.hash
     ) {
       self.host = host
       self.interval = interval
       self.retention = retention
       self.postingInterval = postingInterval
+      self.ledgerRetention = ledgerRetention
       self.hash = hash
     }
   }
@@ -280,5 +284,17 @@ public final class MeterBook: Sendable {
       : configuration.retention
     try disk.store.rollUp(now: now, posted: disk.progress.oldest, retention: retention)
     disk.rolledUp = now.floored(toSeconds: 60)
+    if !jumped { prune(disk, now: now) }
+  }
+
+  /// LIMIT: transfers removed a minute, more than a busy host makes.
+  private static let prunedMax = 5_000
+
+  private func prune(_ disk: Disk, now: WallTime) {
+    guard let kept = configuration.ledgerRetention, let ledger = disk.desk.ledger as? SQLiteLedger
+    else { return }
+    // What cannot be removed now (a full disk) is removed by a later minute; nothing depends on it.
+    _ = try? ledger.prune(
+      before: WallTime(microseconds: now.microseconds - kept.value / 1_000), limit: Self.prunedMax)
   }
 }

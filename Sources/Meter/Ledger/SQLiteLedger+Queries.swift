@@ -59,3 +59,29 @@ extension SQLiteLedger {
     ]
   }
 }
+
+extension SQLiteLedger {
+  /// Removes settled transfers (and balances) from before `time`, at most `limit` of them; balances
+  /// of accounts stay. Gives how many went.
+  ///
+  /// Where TigerBeetle keeps all for ever, one disk cannot. An id so old could be used again, so
+  /// only callers whose ids hold their time may prune.
+  func prune(before time: WallTime, limit: Int) throws(LedgerError) -> Int {
+    let newest = max(0, time.microseconds) * 1_000
+    return try batch(count: 0) { (_: UInt64) throws(SQLiteError) in
+      let bounds: [SQLiteValue] = [.integer(newest), .integer(Int64(limit))]
+      try connection.run(
+        """
+        DELETE FROM transfer WHERE timestamp IN (SELECT timestamp FROM transfer
+          WHERE timestamp < ? AND state <> 1 ORDER BY timestamp LIMIT ?)
+        """, bounds)
+      let removed = connection.changes
+      try connection.run(
+        """
+        DELETE FROM balance WHERE timestamp < ? AND NOT EXISTS
+          (SELECT 1 FROM transfer WHERE transfer.timestamp = balance.timestamp)
+        """, .integer(newest))
+      return removed
+    }
+  }
+}

@@ -26,13 +26,20 @@ public final class MeterCounter: Sendable {
 public final class MeterLevel: Sendable {
   /// −1 until it was set for the first time.
   private let value = Atomic<Int64>(-1)
+  private let isChanged = Atomic<Bool>(false)
 
   init() {}
 
   /// The amount held now, read from the file system or the index; negative values are ignored.
   public func set(_ bytes: Int64) {
     guard bytes >= 0 else { return }
-    value.store(bytes, ordering: .relaxed)
+    let before = value.exchange(bytes, ordering: .relaxed)
+    if before != bytes { isChanged.store(true, ordering: .releasing) }
+  }
+
+  /// The amount, if it was set to another one since the last time.
+  func takeChange() -> Int64? {
+    isChanged.exchange(false, ordering: .acquiringAndReleasing) ? current : nil
   }
 
   var current: Int64? {

@@ -134,9 +134,18 @@ public final class MeterRegistry: Sendable {
     }
   }
 
-  var currentLevels: [(key: SeriesKey, bytes: Int64)] {
+  /// Levels that changed since the last time: a thousand idle apps are not looked through twice.
+  func takeChangedLevels() -> [(key: SeriesKey, bytes: Int64)] {
     state.withLock { state in
-      state.levels.compactMap { key, level in level.current.map { (key, $0) } }
+      state.levels.compactMap { key, level in level.takeChange().map { (key, $0) } }
+    }
+  }
+
+  func levels(app: String) -> [(key: SeriesKey, bytes: Int64)] {
+    state.withLock { state in
+      state.levels.compactMap { key, level in
+        key.app == app ? level.current.map { (key, $0) } : nil
+      }
     }
   }
 
