@@ -278,13 +278,30 @@ methods = ["GTE"]
             self.assertTrue(problem["code"] and problem["title"])
         host.command("ps")
 
+    def test_monitoring_finds_health_and_metrics_on_the_admin_socket(self):
+        """/healthz, /readyz and a Prometheus page that knows the app."""
+        host = self.host()
+        app = self.python(host)
+        app.get("/hello")
+        for path in ("/healthz", "/readyz"):
+            self.assertEqual(self.fetch(host, "GET", path)[0], 200, path)
+        status, kind, page = self.fetch(host, "GET", "/metrics")
+        self.assertEqual(status, 200)
+        self.assertIn("text", kind)
+        self.assertIn(f'app="{app.id}"', page.decode())
+        self.assertRegex(page.decode(), r"(?m)^# TYPE bulkhead_\w+ (counter|gauge)$")
+
     def admin(self, host, method, path, body):
+        status, kind, content = self.fetch(host, method, path, body)
+        return status, kind, json.loads(content)
+
+    def fetch(self, host, method, path, body=None):
         connection = http.client.HTTPConnection("localhost", timeout=30)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.connect(host.socket)
         connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
         response = connection.getresponse()
-        content = json.loads(response.read())
+        content = response.read()
         connection.close()
         return response.status, response.getheader("content-type"), content
 

@@ -144,6 +144,25 @@ class Patience(Hostile):
             pass
 
 
+class SlowClients(Hostile):
+    """Clients that send a byte now and then."""
+
+    takes_long = True
+
+    def test_a_head_that_does_not_end_and_a_body_that_trickles_are_refused_in_time(self):
+        """408 for both, and the connections end."""
+        head, body = Wire(self.good), Wire(self.good)
+        for wire in (head, body):
+            self.addCleanup(wire.socket.close)
+        head.send("GET /hello HTTP/1.1\n")
+        body.request("POST", "/count", "Content-Length: 200000\n", b"a little")
+        self.assertEqual(head.answer().status, 408)
+        self.assertTrue(head.is_closed)
+        seen = body.answer()
+        self.assertEqual((seen.status, b"request.body_timeout" in seen.body), (408, True))
+        self.assertTrue(body.is_closed)
+
+
 class Floods(Hostile):
 
     def test_requests_without_end_and_answers_never_read_are_held_back(self):

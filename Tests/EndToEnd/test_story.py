@@ -6,6 +6,7 @@ import os
 import shutil
 import unittest
 from pathlib import Path
+from urllib.parse import urlencode
 
 from harness import BIN, ROOT, App, EndToEndTest, eventually, load_tests  # noqa: F401
 
@@ -133,6 +134,36 @@ class Story(EndToEndTest):
         self.assertEqual(host.ps(), {})
         guests = [process for process in pids if process.name != "bulkhead"]
         eventually(lambda: not any(process.lives for process in guests), "its processes are gone")
+
+
+class Sealed(EndToEndTest):
+
+    def test_an_app_sees_itself_and_its_socket_and_nothing_of_the_host(self):
+        """No network but an empty loopback, no file of the host's, nothing to write but its scratch, no secret of the
+        host's environment, no capability."""
+        host = self.host()
+        app = self.python(host, more='[[sqlite]]\nname = "main"')
+        paths = ["/home", "/root", "/boot", "/etc/shadow", "/etc/machine-id", "/var/log", "/run/dbus", "/sys/class",
+                 "/proc/1/root", "/proc/net", "/proc/sys", str(host.data), str(ROOT)]
+        query = urlencode([("port", host.port), *(("path", path) for path in paths)])
+        seen = app.get(f"/sealed?{query}").json
+        self.assertIn(seen["interfaces"], (["lo"], "EAFNOSUPPORT"))
+        self.assertNotEqual(seen["host"], "connected")
+        self.assertNotEqual(seen["outside"], "connected")
+        self.assertEqual(seen["files"], [])
+        # 0 to 2, the two sockets, and the one the listing itself opened.
+        self.assertEqual(len(seen["descriptors"]), 6, seen["descriptors"])
+        self.assertLessEqual(set(seen["descriptors"]), set(range(7)))
+        self.assertLessEqual(len(seen["processes"]), 2)
+        self.assertEqual(set(seen["write"].values()) - {"EROFS", "EACCES", "EPERM", "ENOENT"}, set(), seen["write"])
+        self.assertEqual(seen["scratch"], "written")
+        self.assertEqual(set(seen["capabilities"]), {"0000000000000000"})
+        unknown = [name for name in seen["environment"]
+                   if not name.startswith("BULKHEAD_")
+                   and name not in {"PATH", "HOME", "TMPDIR", "LANG", "LC_CTYPE", "PWD",
+                                    "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}]
+        self.assertEqual(unknown, [])
+        self.assertNotIn("BULKHEAD_SOCKET", seen["environment"])
 
 
 class Samples(EndToEndTest):

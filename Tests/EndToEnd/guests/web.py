@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A WSGI app that does what its path says. Files in /data, if it has one, are how a test talks to it past HTTP."""
 
+import errno
 import hashlib
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -210,6 +212,34 @@ def fill(environ, start):
     return as_json(start, {"code": None})
 
 
+def attempt(action):
+    """What came of it: its result, or the name of the error."""
+    try:
+        return action()
+    except OSError as error:
+        return type(error).__name__ if error.errno is None else errno.errorcode[error.errno]
+
+
+def sealed(environ, start):
+    """What the app can see and reach from inside."""
+    port = int(query(environ, "port"))
+    return as_json(start, {
+        "interfaces": attempt(lambda: [name for _, name in socket.if_nameindex()]),
+        "host": attempt(lambda: socket.create_connection(("127.0.0.1", port), 2) and "connected"),
+        "outside": attempt(lambda: socket.create_connection(("192.0.2.1", 80), 2) and "connected"),
+        "files": [path for path in parse_qs(environ["QUERY_STRING"])["path"] if os.path.exists(path)],
+        "descriptors": attempt(lambda: sorted(int(name) for name in os.listdir("/proc/self/fd"))),
+        "processes": attempt(lambda: sorted(int(name) for name in os.listdir("/proc") if name.isdigit())),
+        "write": {path: attempt(lambda path=path: open(path + "/x", "w") and "written")
+                  for path in ("/app", "/usr", "/", "/proc", "/bulkhead")},
+        "scratch": attempt(lambda: open("/tmp/x", "w") and "written"),
+        "environment": sorted(os.environ),
+        "capabilities": attempt(
+            lambda: [line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")]),
+        "uid": os.getuid(),
+    })
+
+
 def query(environ, name):
     return parse_qs(environ["QUERY_STRING"])[name][0]
 
@@ -220,6 +250,7 @@ ROUTES = {
     "/echo": echo, "/download": download, "/produced": how_much, "/events": events, "/ticks": ticks,
     "/wait": wait, "/slow": slow, "/crash": crash, "/eat": eat, "/take": take, "/burn": burn,
     "/shout": shout, "/hop": hop_by_hop, "/notes": notes, "/fill": fill,
+    "/sealed": sealed,
 }
 
 
