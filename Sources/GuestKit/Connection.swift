@@ -89,16 +89,27 @@ final class Connection: Sendable {
   func call(_ method: String, _ params: JSONValue, body: [UInt8] = []) async throws(GuestError)
     -> Frame
   {
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    let request = Message.request(.init(id: .number(id), method: method, params: params)).encoded
+    try requireRoom(json: request.count, body: body.count)
     let outcome = await withCheckedContinuation { continuation in
-      let id = state.withLock { state in
-        state.nextID += 1
-        state.waiting[state.nextID] = continuation
-        return state.nextID
-      }
-      let request = Message.request(.init(id: .number(id), method: method, params: params))
-      send(request.encoded, body: body)
+      state.withLock { $0.waiting[id] = continuation }
+      send(request, body: body)
     }
     return try outcome.get()
+  }
+
+  /// What is larger is refused here: the host would end the guest for it.
+  private func requireRoom(json: Int, body: Int) throws(GuestError) {
+    let limits = FrameLimits()
+    guard json > limits.jsonBytes || 4 + json + body > limits.frameBytes else { return }
+    let message =
+      "this message has \(json) bytes of JSON and \(body) of body; \(limits.jsonBytes) of JSON and "
+      + "\(limits.frameBytes) in all are allowed: send less at once, or move bytes to the body"
+    throw .refused(RPCError(HostError(.params, "size", message)))
   }
 }
 

@@ -24,7 +24,7 @@ public struct Database: Sendable {
   public let name: String
   let host: Host
 
-  /// Rows of a query; `row["column"]`.
+  /// Rows of a query: `try row.int("id")`, `try row.text("title")`, or any value by `row["note"]`.
   public func query(_ sql: String, _ params: SQLValue...) async throws(GuestError) -> [SQLRow] {
     var blobs: [UInt8] = []
     let (result, body) = try await host.call("sql.query", request(sql, params, &blobs), body: blobs)
@@ -73,17 +73,6 @@ public struct Database: Sendable {
   }
 }
 
-/// One row, by column name or position.
-public struct SQLRow: Sendable {
-  public let columns: [String]
-  public let values: [SQLValue]
-
-  public subscript(_ column: String) -> SQLValue {
-    columns.firstIndex(of: column).map { values[$0] } ?? .null
-  }
-  public subscript(_ index: Int) -> SQLValue { values[index] }
-}
-
 extension SQLValue {
   /// The wire form (docs/PROTOCOL.md); blobs go behind the others in the frame's body.
   func json(_ blobs: inout [UInt8]) -> JSONValue {
@@ -93,11 +82,18 @@ extension SQLValue {
     case .real(let value) where value.isFinite: return .double(value)
     case .real(let value) where value.isNaN: return .null
     case .real(let value): return ["real": .string(value < 0 ? "-inf" : "inf")]
-    case .text(let value): return .string(value)
-    case .blob(let bytes):
-      defer { blobs += bytes }
-      return ["blob": [.int(Int64(blobs.count)), .int(Int64(bytes.count))]]
+    case .text(let value) where value.utf8.count <= Self.inlineBytesMax: return .string(value)
+    case .text(let value): return ["text": Self.append(Array(value.utf8), to: &blobs)]
+    case .blob(let bytes): return ["blob": Self.append(bytes, to: &blobs)]
     }
+  }
+
+  /// Longer text travels in the body: the JSON of a message is bounded more tightly.
+  private static let inlineBytesMax = 16_384
+
+  private static func append(_ bytes: [UInt8], to blobs: inout [UInt8]) -> JSONValue {
+    defer { blobs += bytes }
+    return [.int(Int64(blobs.count)), .int(Int64(bytes.count))]
   }
 
   init(json: JSONValue, body: [UInt8]) throws(GuestError) {
@@ -109,14 +105,21 @@ extension SQLValue {
     case .object(let object):
       if let real = object["real"]?.string {
         self = .real(real == "-inf" ? -.infinity : .infinity)
-      } else if let place = object["blob"]?.array?.compactMap(\.int), place.count == 2,
-        place[0] >= 0, place[1] >= 0, place[0] + place[1] <= Int64(body.count)
-      {
-        self = .blob(Array(body[Int(place[0])..<Int(place[0] + place[1])]))
+      } else if let bytes = Self.slice(body, object["blob"]) {
+        self = .blob(bytes)
+      } else if let bytes = Self.slice(body, object["text"]) {
+        self = .text(String(decoding: bytes, as: UTF8.self))
       } else {
         throw .unexpectedAnswer("a value of unknown form")
       }
     default: throw .unexpectedAnswer("\(json.typeName) where a value was expected")
     }
+  }
+  /// The bytes that `[offset, length]` names; nil if it names none.
+  private static func slice(_ body: [UInt8], _ place: JSONValue?) -> [UInt8]? {
+    guard let place = place?.array?.compactMap(\.int), place.count == 2, place[0] >= 0,
+      place[1] >= 0, place[0] <= Int64(body.count), place[1] <= Int64(body.count) - place[0]
+    else { return nil }
+    return Array(body[Int(place[0])..<Int(place[0] + place[1])])
   }
 }

@@ -39,3 +39,11 @@ public enum GuestError: Error, Sendable {
   /// What came back has another shape than the call promises.
   case unexpectedAnswer(String)
 }
+
+extension GuestError {
+  /// The stable word of what the host refused (`not_found.secret`); nil for any other failure.
+  public var code: String? {
+    guard case .refused(let error) = self else { return nil }
+    return error.word
+  }
+}

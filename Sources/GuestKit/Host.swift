@@ -16,6 +16,12 @@ public struct Host: Sendable {
   /// One of the app's databases, by the name in its manifest.
   public func sql(_ database: String) -> Database { Database(name: database, host: self) }
 
+  /// The app's secrets.
+  public var secrets: Secrets { Secrets(host: self) }
+
+  /// The app's signing keys.
+  public var keys: Keys { Keys(host: self) }
+
   /// Writes to the app's log, with a level.
   public func log(_ message: String, level: String = "info") async throws(GuestError) {
     _ = try await call("log.write", ["level": .string(level), "message": .string(message)])
