@@ -8,10 +8,14 @@ Prints a line for each thing it looked at. Exits 0 if all was as it should be, 1
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import http.client
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any, Callable
 from urllib.parse import quote, urlsplit
@@ -112,6 +116,49 @@ def journal(site: Site) -> str:
     return f"wrote, listed, searched and changed entry {number}"
 
 
+def journal_export(site: Site) -> str:
+    """The export is signed, and its public key tells a changed one."""
+    reply = site.open("GET", "/api/export")
+    content = reply.read()
+    expect(reply.status, 200, "GET /api/export: status")
+    entries = json.loads(content)["entries"]
+    expect(len(entries) > 0, True, "the export has entries")
+    signature = base64.b64decode(reply.getheader("x-signature") or "")
+    expect(len(signature), 64, "bytes of the signature")
+    pem = site.ask("GET", "/api/export/key")
+    if shutil.which("openssl") is None:
+        return f"{len(entries)} entries and 64 bytes of signature; no openssl here to check it with"
+    expect(verifies(pem, signature, content), True, "the signature of the export")
+    expect(verifies(pem, signature, content + b" "), False, "the signature of a changed export")
+    return f"{len(entries)} entries, signed; openssl accepts them and refuses a changed file"
+
+
+def verifies(pem: bytes, signature: bytes, content: bytes) -> bool:
+    with tempfile.TemporaryDirectory() as place:
+        names = [f"{place}/{name}" for name in ("key", "signature", "digest")]
+        for name, data in zip(names, (pem, signature, hashlib.sha256(content).digest())):
+            with open(name, "wb") as file:
+                file.write(data)
+        done = subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", names[0], "-rawin",
+                               "-sigfile", names[1], "-in", names[2]], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def journal_forgery(site: Site) -> str:
+    """Another site's page cannot write through a browser."""
+    body = json.dumps({"title": "Forged", "text": "by another site"}).encode()
+    foreign = {**JSON, "Origin": "http://elsewhere.example"}
+    refused = site.open("POST", "/api/entries", body, foreign)
+    refused.read()
+    expect(refused.status, 403, "a browser's write without the token: status")
+    headers = {**JSON, "Origin": f"http://{site.host}",
+               "X-Journal-Token": site.ask("GET", "/api/token")["token"]}
+    allowed = site.open("POST", "/api/entries", body, headers)
+    allowed.read()
+    expect(allowed.status, 201, "a browser's write with the token: status")
+    return "a write from another site's page was refused, one from its own was taken"
+
+
 def journal_keeps(site: Site, command: Command) -> str:
     before = site.ask("GET", "/api/entries")["entries"]
     command("restart", "journal")
@@ -191,8 +238,6 @@ def stop_and_start(site: Site, command: Command) -> str:
 
 def new_package(command: Command, ports: int) -> str:
     """What `new` writes installs and runs."""
-    import tempfile
-
     done = []
     with tempfile.TemporaryDirectory() as place:
         for language in ("python", "node"):
@@ -218,6 +263,8 @@ def main() -> int:
         checks.append((f"{name}: page", lambda site=site: page(site)))
     checks += [
         ("journal: app", lambda: journal(apps["journal"])),
+        ("journal: export", lambda: journal_export(apps["journal"])),
+        ("journal: forgery", lambda: journal_forgery(apps["journal"])),
         ("hello-node: app", lambda: hello_node(apps["hello-node"])),
         ("hello-swift: app", lambda: hello_swift(apps["hello-swift"])),
         ("figures", lambda: figures(command)),

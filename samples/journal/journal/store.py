@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from bulkhead import sql
+from bulkhead.json import dumps
 
 TITLE_MAX = 200
 TEXT_MAX = 50_000
 PAGE = 20
+EXPORT_MAX = 8_388_608
+"""Bytes of entries in one export; they are in memory at once, for the signature comes first."""
 
 _db = sql.open("main")
 _COLUMNS = "id, written, changed, title, text"
@@ -88,3 +91,17 @@ def remove(number: int) -> bool:
         [(_FORGET, (number,)), ("DELETE FROM entry WHERE id = ?", (number,))]
     )
     return gone.changes == 1
+
+
+def export(after: int) -> tuple[list[str], int | None]:
+    """Entries as JSON, oldest first, those after ``after``; and after which to go on, if more are left."""
+    parts: list[str] = []
+    size, last = 0, after
+    for row in _db.stream(f"SELECT {_COLUMNS} FROM entry WHERE id > ? ORDER BY id", (after,)):
+        part = dumps(row.as_dict())
+        size += len(part.encode()) + 1
+        if parts and size > EXPORT_MAX:
+            return parts, last
+        parts.append(part)
+        last = row["id"]
+    return parts, None

@@ -7,6 +7,9 @@
     GET    /api/entries/ID           one
     PUT    /api/entries/ID           {"title", "text"}: changed
     DELETE /api/entries/ID           gone
+    GET    /api/token                {"token"}: what a browser sends as X-Journal-Token with a write
+    GET    /api/export?after=ID      {"entries", "next"}: all, oldest first, signed (see signing.py)
+    GET    /api/export/key           the public key of the signature, PEM
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ from bulkhead.json import dumps, loads
 
 from . import store
 
-_REASONS = {200: "OK", 201: "Created", 204: "No Content", 400: "Bad Request", 404: "Not Found",
-            405: "Method Not Allowed", 413: "Content Too Large"}
+_REASONS = {200: "OK", 201: "Created", 204: "No Content", 400: "Bad Request", 403: "Forbidden",
+            404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
 _BODY_MAX = 262_144
 
 
@@ -27,18 +30,32 @@ class Refused(Exception):
 
 
 def app(environ, start_response):
+    headers = [("Cache-Control", "no-store")]
     try:
-        status, value = _route(environ)
+        status, value = _route(environ, headers)
     except Refused as refused:
         status, value = refused.status, {"detail": str(refused)}
-    body = b"" if value is None else dumps(value).encode()
-    headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+    if isinstance(value, bytes):
+        body = value
+    else:
+        body = b"" if value is None else dumps(value).encode()
+        headers.append(("Content-Type", "application/json"))
     start_response(f"{status} {_REASONS[status]}", headers)
     return [body]
 
 
-def _route(environ):
+def _route(environ, headers):
+    """The status, and a JSON value or bytes; what else belongs to the head goes into ``headers``."""
     method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"].rstrip("/")
+    if method in ("POST", "PUT", "DELETE"):
+        _refuse_forgery(environ)
+    elif method in ("GET", "HEAD"):
+        if path == "/api/token":
+            from . import forgery
+
+            return 200, {"token": forgery.token(environ["bulkhead.identity"])}
+        if path in ("/api/export", "/api/export/key"):
+            return 200, _export(path, _query(environ["QUERY_STRING"]), headers)
     if path == "/api/entries":
         if method in ("GET", "HEAD"):
             return 200, _list(_query(environ["QUERY_STRING"]))
@@ -71,12 +88,37 @@ def _list(query):
     words = query.get("q", "").strip()[:200]
     if words:
         return {"entries": store.search(words), "next": None}
-    before = query.get("before", "")
-    if before and not before.isdigit():
-        raise Refused(400, "“before” must be the number of an entry.")
-    found = store.latest(int(before[:18]) if before else None)
+    found = store.latest(_number(query, "before"))
     page = found[: store.PAGE]
     return {"entries": page, "next": page[-1]["id"] if len(found) > store.PAGE else None}
+
+
+def _export(path, query, headers):
+    from . import signing  # Not before it is wanted: the first page should not wait for it.
+
+    if path == "/api/export/key":
+        headers.append(("Content-Type", "application/x-pem-file"))
+        return signing.public_key().encode()
+    parts, rest = store.export(_number(query, "after") or 0)
+    body = ('{"entries":[' + ",\n".join(parts) + '],"next":' + dumps(rest) + "}\n").encode()
+    headers += signing.headers(body)
+    headers.append(("Content-Type", "application/json"))
+    headers.append(("Content-Disposition", 'attachment; filename="journal.json"'))
+    return body
+
+
+def _refuse_forgery(environ):
+    from . import forgery
+
+    if forgery.is_forged(environ):
+        raise Refused(403, "This page is out of date. Load it again, then save.")
+
+
+def _number(query, name):
+    text = query.get(name, "")
+    if text and not (text.isascii() and text.isdigit()):
+        raise Refused(400, f"“{name}” must be the number of an entry.")
+    return int(text[:18]) if text else None
 
 
 def _fields(environ):

@@ -9,16 +9,28 @@ let words = '';
 let next = null;
 let turn = 0; // Answers to earlier searches come too late to be shown.
 
+let token = null; // What a write must carry: only this site's pages can ask for it.
+
 async function ask(method, path, body) {
+  const writes = method !== 'GET';
+  const isKnown = token !== null;
+  if (writes && !isKnown) token = (await ask('GET', '/api/token')).token;
   let response;
   try {
     response = await fetch(path, {
       method,
-      headers: body ? { 'content-type': 'application/json' } : {},
+      headers: {
+        ...(body && { 'content-type': 'application/json' }),
+        ...(writes && { 'x-journal-token': token }),
+      },
       body: body ? JSON.stringify(body) : undefined,
     });
   } catch {
     throw new Error('The journal cannot be reached. Check the connection and try again.');
+  }
+  if (writes && response.status === 403) {
+    token = null; // Someone else may have signed on since; a fresh one is asked for, once.
+    if (isKnown) return ask(method, path, body);
   }
   if (response.status === 204) return null;
   const value = await response.json().catch(() => null);
