@@ -70,7 +70,8 @@ let leaves: [Target] = [
 
   // Launch of a sealed process against bwrap and bare C.
   .executableTarget(
-    name: "LaunchBenchmark", dependencies: ["Sandbox", "SandboxLaunch", "LaunchBaseline", "Attacker"],
+    name: "LaunchBenchmark",
+    dependencies: ["Sandbox", "SandboxLaunch", "LaunchBaseline", "Attacker"],
     path: "Benchmarks/Launch", swiftSettings: strict),
   .executableTarget(
     name: "LaunchBaseline", path: "Benchmarks/LaunchBaseline",
