@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -109,6 +110,18 @@ class ExitCodes(EndToEndTest):
             with self.subTest(" ".join(arguments)):
                 host.command(*arguments)
 
+    def test_an_app_that_is_being_changed_is_75_for_the_next_command(self):
+        """Two commands on one app: the second is told to try again, and the first goes on."""
+        host = self.host()
+        app = self.raw(host, "stubborn", run='stop_timeout = "2s"')
+        app.get("/")
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(host.command, "stop", app.name)
+            eventually(lambda: app.status["state"] != "running", "the first has begun")
+            self.refused(host, 75, "restart", app.name)
+            self.assertEqual(first.result().code, 0)
+        self.assertEqual(app.status["state"], "disabled")
+
     def test_colour_is_only_for_terminals(self):
         """No escape sequence in a pipe, and none that an app prints."""
         host = self.host()
@@ -184,6 +197,8 @@ class Shapes(EndToEndTest):
         self.check(host.json("sql", "web"), [{"name": str, "bytes": int}])
         self.assertEqual(host.json("sql", "web", "main", "SELECT id, text FROM note"),
                          [{"id": 1, "text": "Ä ☃"}])
+        self.assertIsInstance(host.json("secret", "list", "web"), list)
+        self.assertIsInstance(host.json("key", "list", "web"), list)
         self.assertIsInstance(host.json("limit", "web"), (dict, list))
         self.assertIsInstance(host.json("stats", "--no-stream"), list)
         for kind in ("usage", "cost"):
