@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The short way to SQL: frames straight to the app's worker.
 
-With one caller a request is one write and one read, in the caller's own thread. With several, the
-first to find the channel free reads for all until its own answer is there, then hands on.
+A thread has a channel to itself as long as the worker gives sockets (``another``): a request is
+one write and one read, in the caller's own thread. Threads that share one take turns: the first to
+find it free reads for all until its own answer is there, then hands on.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 from _thread import allocate_lock
 
 from ._errors import Disconnected
 from ._streams import Signal
-from ._wire import FrameError, FrameReader, head, write_all, write_two
+from ._wire import READ, FrameError, FrameReader, head, write_all, write_two
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Optional
 
 CREDIT = 262_144
+_PATIENCE = 0.05
+"""Seconds to wait for a quiet moment to ask for another socket."""
 
 
 class ChannelClosed(Exception):
@@ -32,10 +36,12 @@ class ChannelClosed(Exception):
 class Channel:
     """One descriptor on which requests are answered, and nothing is asked."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, owned: bool = False) -> None:
+        self._owned = False
         os.set_blocking(fd, True)
         os.set_inheritable(fd, False)
         self._fd = fd
+        self._owned = owned
         self.closed = False
         self._write_lock = allocate_lock()
         self._read_lock = allocate_lock()
@@ -44,6 +50,54 @@ class Channel:
         self._waiting: dict[int, list[Any]] = {}
         self._streams: dict[Any, ResultStream] = {}
         self._next = 0
+
+    def __del__(self) -> None:
+        if self._owned:
+            os.close(self._fd)
+
+    def another(self) -> Channel | None:
+        """One more channel to the same worker; None if there is none to be had now.
+
+        The descriptor comes beside the answer, so nothing else may be under way here.
+        """
+        with self._write_lock:
+            if self.closed or not self._read_lock.acquire(True, _PATIENCE):
+                return None
+            try:
+                return None if self._waiting or self._streams else self._open()
+            finally:
+                self._read_lock.release()
+                if self._waiting or self._streams:
+                    self._hand_on()
+
+    def _open(self) -> Channel | None:
+        import _socket
+
+        number = self._next
+        self._next = number + 1
+        slot: list[Any] = [None, None]
+        self._waiting[number] = slot
+        link = _socket.socket(fileno=self._fd)
+        try:
+            text = '{"jsonrpc":"2.0","id":%d,"method":"sql.open","params":{}}'
+            write_all(self._fd, head(text % number))
+            data, beside, _, _ = link.recvmsg(READ, _socket.CMSG_SPACE(4))
+        except OSError:
+            data, beside = b"", []
+        finally:
+            link.detach()
+        found = [
+            int.from_bytes(payload[:4], sys.byteorder)
+            for level, kind, payload in beside
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS and len(payload) >= 4
+        ]
+        if data:
+            self._reader.push(data)
+            while slot[0] is None and not self.closed:
+                self._take(slot)
+        else:
+            self._end()
+        return Channel(found[0], owned=True) if found else None
 
     def request(self, text: str, body: bytes) -> tuple[dict[str, Any], bytes, bool]:
         """Sends what follows the id; gives the response, its body and whether it is flat.

@@ -16,6 +16,7 @@ raised as HostError; docs/SQL.md lists methods, limits and errors.
 from __future__ import annotations
 
 import os
+from _thread import _local, allocate_lock
 
 from ._channel import Channel, ChannelClosed
 from ._connection import current
@@ -374,18 +375,29 @@ def create(name: str) -> Database:
 
 _channel: Channel | None = None
 _looked = False
+_held = False
+_choice = allocate_lock()
+_mine = _local()
 
 
 def _short_way() -> Channel | None:
-    global _channel, _looked
-    if not _looked:
-        number = os.environ.get("BULKHEAD_SQL_FD")
-        if number is not None:
-            _channel = Channel(int(number))
-        _looked = True
-    if _channel is not None and _channel.closed:
-        _channel = None
-    return _channel
+    """This thread's way straight to the worker: the first thread has the socket the app was
+    started with, each further one its own, else they share."""
+    global _channel, _looked, _held
+    with _choice:
+        if not _looked:
+            number = os.environ.get("BULKHEAD_SQL_FD")
+            if number is not None:
+                _channel = Channel(int(number))
+            _looked = True
+        if _channel is not None and _channel.closed:
+            _channel = None
+        channel = _channel
+        if channel is not None and _held:
+            channel = channel.another() or channel
+        _held = True
+    _mine.channel = channel
+    return channel
 
 
 def _meta(timeout: float | None) -> str:
@@ -396,7 +408,10 @@ def _meta(timeout: float | None) -> str:
 
 def _ask(text: str, body: bytes) -> tuple[Any, Any, bool]:
     """The result, its body (or the stream of it), and whether it has plain values only."""
-    channel = _channel or _short_way()
+    try:
+        channel = _mine.channel
+    except AttributeError:
+        channel = _short_way()
     if channel is not None:
         try:
             message, body, flat = channel.request(text, body)

@@ -138,6 +138,7 @@ class FakeHost:
                        "BULKHEAD_FD": str(theirs.fileno()), "BULKHEAD_APP_ID": "org.example.test",
                        "BULKHEAD_PROTOCOL": "1", "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
         self.sql = None
+        self.opened = 0
         if sql_fd:
             self.sql, sql_theirs = socket.socketpair()
             fds.append(sql_theirs)
@@ -320,19 +321,40 @@ class FakeHost:
 
     # What the host answers.
 
-    def _serve_sql(self) -> None:
-        wire = Wire(self.sql)
+    def _serve_sql(self, sock=None) -> None:
+        wire = Wire(sock or self.sql)
         try:
             while True:
                 taken = wire.read()
                 if taken is None:
                     return
-                if "id" in taken[0]:
+                if taken[0]["method"] == "sql.open":
+                    self._serve_another(wire, taken[0])
+                elif "id" in taken[0]:
                     self._serve(wire, *taken)
                 else:
                     self._notified(taken[0]["method"], taken[0]["params"], taken[1])
         except (OSError, ValueError):
             return
+        finally:
+            if sock is not None:
+                sock.close()
+
+    def _serve_another(self, wire: Wire, message: dict) -> None:
+        """``sql.open``: a further socket beside the answer, to two threads and no more."""
+        self.calls.append(message)
+        reply = {"jsonrpc": "2.0", "id": message["id"]}
+        self.opened += 1
+        if self.opened > 2:
+            wire.send({**reply, "error": {"code": -32005, "message": "enough",
+                                          "data": {"code": "overloaded.sql_sockets",
+                                                   "retryable": True}}})
+            return
+        ours, theirs = socket.socketpair()
+        threading.Thread(target=self._serve_sql, args=(ours,), daemon=True).start()
+        with wire.lock:
+            socket.send_fds(wire.sock, [pack({**reply, "result": {}}, b"")], [theirs.fileno()])
+        theirs.close()
 
     def _serve(self, wire: Wire, message: dict, body: bytes) -> None:
         method, params = message["method"], message["params"]
