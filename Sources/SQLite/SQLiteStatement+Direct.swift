@@ -44,6 +44,6 @@ extension SQLiteStatement {
   }
 }
 
-/// SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
+// SAFETY: never written. SQLITE_TRANSIENT makes SQLite copy the bytes before the call returns.
 nonisolated(unsafe) private let copyingDestructor = unsafeBitCast(
   -1, to: sqlite3_destructor_type.self)

@@ -100,6 +100,6 @@ public final class SQLiteStatement {
   public func clearBindings() { sqlite3_clear_bindings(handle) }
 }
 
-/// SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
+// SAFETY: never written. SQLITE_TRANSIENT makes SQLite copy the bytes before the call returns.
 nonisolated(unsafe) private let transientDestructor = unsafeBitCast(
   -1, to: sqlite3_destructor_type.self)
