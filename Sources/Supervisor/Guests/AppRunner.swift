@@ -32,6 +32,8 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
   private var endReason: ProtocolViolation?
   /// When the guest closed its socket without having exited.
   private var hungUpAt: NIODeadline?
+  /// How the process ended, while what it sent before that is still being read.
+  private var unreadExit: (exit: GuestExit, since: NIODeadline)?
   private var retryIsScheduled = false
   private var hold: BudgetHold = .none
   /// When a throttled app was last let through.
@@ -261,11 +263,17 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
   private func exited(_ exit: GuestExit, generation: Int) {
     guard generation == launchGeneration else { return }
     process = nil
+    guard let session, !session.isOver else { return concludeExit(exit) }
+    unreadExit = (exit, now())
+    session.readToEnd()
+  }
+
+  /// The process is gone and all it sent was read.
+  private func concludeExit(_ exit: GuestExit) {
+    unreadExit = nil
     let wasStarting = if case .starting = lifecycle.state { true } else { false }
     let wasStopping = if case .stopping = lifecycle.state { true } else { false }
-    let ended = session
     session = nil
-    ended?.end(nil)
     if exit.oomKilled { journal.note(.oom, "the app went over its memory limit") }
     if exit.processLimitHit { journal.note(.pids, "the app went over its process limit") }
     if wasStopping {
@@ -353,6 +361,7 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
           .handshakeTimeout,
           "initialize was not answered within \(spec.startTimeout.milliseconds) ms"))
     }
+    if let unread = unreadExit, now - unread.since > Self.hangUpGrace { session?.end(nil) }
     if let since = hungUpAt, now - since > Self.hangUpGrace, endReason == nil {
       end(ProtocolViolation(.socketClosed, "the guest closed its socket and did not exit"))
     }
@@ -465,7 +474,9 @@ extension AppRunner: GuestSessionOwner {
 
   func sessionEnded(_ session: GuestSession, violation: ProtocolViolation?) {
     guard session === self.session else { return }
-    if let violation { return end(violation) }
+    if let violation { end(violation) }
+    if let unread = unreadExit { return concludeExit(unread.exit) }
+    if violation != nil { return }
     // A guest without its socket is of no use. Most often it is about to exit, and its exit says more than a kill would;
     // one that was asked to stop has its grace.
     if case .stopping = lifecycle.state { return }

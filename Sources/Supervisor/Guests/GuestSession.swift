@@ -40,6 +40,8 @@ final class GuestSession: ChannelInboundHandler {
   private var nextID: Int64 = 1
   private var nextStream: Int64 = 1
   private var cancelledSince: NIODeadline?
+  /// The process is gone: what it sent is read, nothing more is sent to it.
+  private var isAlone = false
   /// Since when more waits for the guest than may.
   private var overflowSince: NIODeadline?
   /// Open streams of the guest that no call of the host's carries.
@@ -84,7 +86,8 @@ final class GuestSession: ChannelInboundHandler {
 
   /// Calls that hold a place, answered streams included.
   var inFlight: Int { calls.count }
-  var isReady: Bool { phase == .ready }
+  var isReady: Bool { phase == .ready && !isAlone }
+  var isOver: Bool { phase == .ended }
   var hasGuestRequests: Bool { !guestRequests.isEmpty }
 
   // MARK: Channel
@@ -128,7 +131,9 @@ final class GuestSession: ChannelInboundHandler {
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    if let socket, socket.pendingBytes > Self.pauseReadingAbove { readingIsPaused = true }
+    if let socket, socket.pendingBytes > Self.pauseReadingAbove, !isAlone {
+      readingIsPaused = true
+    }
     if !readingIsPaused { context.read() }
     context.fireChannelReadComplete()
   }
@@ -141,7 +146,8 @@ final class GuestSession: ChannelInboundHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     // A guest that died with the host's bytes unread shows as ECONNRESET: its exit tells why, not the socket.
     if error is IOError { return end(nil) }
-    end(ProtocolViolation(.socketClosed, "the socket failed: \(error)"))
+    // A process that dies with requests unread resets its socket: that is how a crash looks, not a violation.
+    end(nil)
   }
 
   /// Looks at what time alone can break. Called about once a second.
@@ -168,6 +174,13 @@ final class GuestSession: ChannelInboundHandler {
       }
     }
     checkIgnoredCancels(now: now)
+  }
+
+  /// The process has exited: reads what it left in the socket, up to the end, which ends the session.
+  func readToEnd() {
+    isAlone = true
+    readingIsPaused = false
+    socket?.channel.read()
   }
 
   /// The guest took something of what was sent: what waited for that can go on.
