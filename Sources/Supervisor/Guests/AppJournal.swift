@@ -12,6 +12,8 @@ package enum AppEvent: String, Sendable, CaseIterable {
   case installed, upgraded
   case logDropped = "log_dropped"
   case weaker
+  /// A database is damaged.
+  case corrupt
   /// The operator did something that has to be seen.
   case audit
   /// A budget was used up and the app stopped.

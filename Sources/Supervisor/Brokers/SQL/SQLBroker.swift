@@ -118,6 +118,11 @@ final class SQLBroker: @unchecked Sendable {
     guard current == generation else { return started.process.kill() }
     let link = SQLWorkerLink(
       onStatistics: { [weak self] in self?.statistics = $0 },
+      onTrouble: { [weak self] method, params in
+        self?.journal.note(
+          method == "sql.corrupt" ? .corrupt : .violation,
+          "SQL worker: \(params.text.prefix(1_024))")
+      },
       onEnd: { [weak self] violation in
         if let violation { self?.journal.note(.violation, "SQL worker: \(violation)") }
         started.process.kill()

@@ -32,13 +32,17 @@ final class SQLWorkerLink: ChannelInboundHandler {
   private var isOver = false
   /// Called once when the worker is gone or must go.
   private let onEnd: (ProtocolViolation?) -> Void
+  /// Called when the worker finds a damaged database, or ends the guest's socket for what it sent.
+  private let onTrouble: (String, JSONValue) -> Void
   /// Called with each `sql.stats` notification.
   private let onStatistics: (JSONValue) -> Void
 
   init(
-    onStatistics: @escaping (JSONValue) -> Void, onEnd: @escaping (ProtocolViolation?) -> Void
+    onStatistics: @escaping (JSONValue) -> Void,
+    onTrouble: @escaping (String, JSONValue) -> Void, onEnd: @escaping (ProtocolViolation?) -> Void
   ) {
     self.onStatistics = onStatistics
+    self.onTrouble = onTrouble
     self.onEnd = onEnd
     reader = FrameReader(limits: limits)
   }
@@ -94,6 +98,7 @@ final class SQLWorkerLink: ChannelInboundHandler {
       }
     case .notification(let method, let params):
       if method == "sql.stats" { onStatistics(params) }
+      if method == "sql.corrupt" || method == "sql.violation" { onTrouble(method, params) }
       if let signal = try StreamSignal(method: method, params: params) {
         try receive(signal, frame.body)
       }
