@@ -157,7 +157,7 @@ static void watch(pid_t pid, int pidfd, const sigset_t *open_mask) {
   int orphaned = 0, ending = 0;
   for (;;) {
     struct pollfd events[2] = {{pidfd, POLLIN, 0}, {orphaned ? -1 : BH_CONTROL_FD, POLLIN, 0}};
-    struct timespec patience = {0, 500000000};
+    struct timespec patience = {1, 0};
     int ready = ppoll(events, 2, ending ? &patience : NULL, open_mask);
     if (ready < 0 && errno != EINTR) break;
     if (ready >= 0 && events[0].revents) break;

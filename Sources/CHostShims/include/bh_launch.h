@@ -149,7 +149,7 @@ struct bh_report {
 /// Kills pid 1 and with it the cell.
 #define BH_ORDER_KILL 75
 /// Lets pid 1 kill and reap everything, so that their CPU time is known; kills it if that takes
-/// longer than half a second.
+/// longer than a second.
 #define BH_ORDER_END 69
 /// The host has cleared up after the cell; there is nothing left to do.
 #define BH_ORDER_DONE 68

@@ -28,6 +28,16 @@ public final class Launcher: Sendable {
     self.facts = facts
     mark = "bulkhead-" + name
     reactor = try Reactor()
+    Self.raiseDescriptorLimit()
+  }
+
+  /// Each cell costs the host about ten descriptors: three for its launcher, up to eight for its
+  /// figures. The customary soft limit of 1,024 is for programs that use select().
+  private static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 
   deinit {
