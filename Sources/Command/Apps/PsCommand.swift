@@ -20,6 +20,9 @@ struct PsCommand: ParsableCommand {
     Printer.table(Self.table(apps, style: Terminal.standardOutput.style))
   }
 
+  /// Events of an app's everyday life, which the state tells already.
+  private static let ordinary: Set<String> = ["installed", "started", "stopped"]
+
   static func table(_ apps: [AppStatus], style: Style) -> Table {
     var table = Table([
       ("APP", .left), ("VERSION", .left), ("STATE", .left), ("UPTIME", .right),
@@ -27,9 +30,10 @@ struct PsCommand: ParsableCommand {
       ("NOTES", .left),
     ])
     for app in apps {
-      let notes =
-        [app.lastEvent].compactMap { $0 }
-        + (app.weakerLayers.isEmpty ? [] : ["without \(app.weakerLayers.joined(separator: ","))"])
+      let event = app.lastEvent.flatMap { Self.ordinary.contains($0) ? nil : $0 }
+      let weaker =
+        app.weakerLayers.isEmpty ? nil : "without " + app.weakerLayers.joined(separator: ",")
+      let notes = [event, weaker].compactMap { $0 }
       table.add([
         .init(app.id), .init(Printer.harmless(app.version)),
         .init(app.state.rawValue, app.state.decoration(style)),
