@@ -74,6 +74,9 @@ let leaves: [Target] = [
     dependencies: ["Sandbox", "SandboxLaunch", "LaunchBaseline", "Attacker"],
     path: "Benchmarks/Launch", swiftSettings: strict),
   .executableTarget(
+    name: "NeighbourBenchmark", dependencies: ["Sandbox", "SandboxLaunch", "Attacker"],
+    path: "Benchmarks/Neighbour", swiftSettings: strict),
+  .executableTarget(
     name: "LaunchBaseline", path: "Benchmarks/LaunchBaseline",
     linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
 

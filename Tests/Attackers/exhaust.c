@@ -126,6 +126,11 @@ int show(const char *what, char **arguments) {
     printf("%s\n", kill(1, 0) == 0 ? "may" : errno == EPERM ? "EPERM" : "other");
     return 0;
   }
+  if (strcmp(what, "echo") == 0) {
+    for (char byte; read(3, &byte, 1) == 1;)
+      if (write(3, &byte, 1) != 1) return 1;
+    return 0;
+  }
   // Nanoseconds of a call the filter allows by number, and of one whose argument it looks at.
   if (strcmp(what, "cost") == 0) {
     struct timespec start, middle, end;
