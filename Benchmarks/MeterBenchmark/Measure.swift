@@ -17,6 +17,19 @@ func seconds(_ body: () throws -> Void) rethrows -> Double {
   return Double((MeterClock.system.monotonic() - start).value) / 1_000_000_000
 }
 
+/// CPU seconds of this process that a piece of work takes: what the wall clock would show on a quiet
+/// machine, for work that waits for nothing.
+func cpuSeconds(_ body: () throws -> Void) rethrows -> Double {
+  func used() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+  let start = used()
+  try body()
+  return used() - start
+}
+
 func median(_ values: [Double]) -> Double {
   let sorted = values.sorted()
   return sorted.isEmpty ? 0 : sorted[sorted.count / 2]

@@ -59,25 +59,48 @@ struct ReportBuilder {
     var group = Group(item: item)
     if query.by.contains(.app) { group.app = total.key.app }
     if query.by.contains(.destination) { group.label = label }
-    if let start = total.bucket {
-      if query.by.contains(.hour) {
-        group.start = start
-      } else if query.by.contains(.day) {
-        group.start = start.floored(toSeconds: 86_400)
-      }
-    }
+    group.start = rowStart(total.bucket)
     return group
   }
 
+  /// The start of the row a bucket falls into; nil where rows are not kept apart by time.
+  private func rowStart(_ bucket: WallTime?) -> WallTime? {
+    guard let bucket else { return nil }
+    if query.by.contains(.hour) { return bucket }
+    return query.by.contains(.day) ? bucket.floored(toSeconds: 86_400) : nil
+  }
+
+  /// Sums of one series come together, so names are hashed once a series and row, not once a sum.
   private func usageRows(_ totals: [SeriesTotal]) -> [Report.Row] {
     var sums: [Group: Int64] = [:]
-    for total in totals where Pricing.sku(ofMeter: total.key.meter) == nil {
-      let group = group(total, item: total.key.meter, label: total.key.label)
-      let old = sums[group] ?? 0
-      sums[group] =
-        definitions[total.key.meter]?.kind == .peak
-        ? max(old, total.quantity) : Int64(clamping: Int128(old) + Int128(total.quantity))
+    var key: SeriesKey?
+    var group = Group(item: "")
+    var isPeak = false
+    var running: Int64?
+    func combine(_ left: Int64, _ right: Int64) -> Int64 {
+      isPeak ? max(left, right) : Int64(clamping: Int128(left) + Int128(right))
     }
+    func settle() {
+      guard let sum = running else { return }
+      running = nil
+      sums[group] = sums[group].map { combine($0, sum) } ?? sum
+    }
+    for total in totals {
+      if total.key != key {
+        settle()
+        key = total.key
+        group = self.group(total, item: total.key.meter, label: total.key.label)
+        isPeak = definitions[total.key.meter]?.kind == .peak
+      }
+      guard Pricing.sku(ofMeter: group.item) == nil else { continue }
+      let start = rowStart(total.bucket)
+      if start != group.start {
+        settle()
+        group.start = start
+      }
+      running = running.map { combine($0, total.quantity) } ?? total.quantity
+    }
+    settle()
     return sorted(
       sums.map { group, quantity in
         row(group, quantity, of: group.item, charge: nil)
@@ -213,28 +236,47 @@ struct ReportBuilder {
   }
 
   private func timeline(_ totals: [SeriesTotal]) -> Report.Timeline {
-    let starts = Array(Set(totals.compactMap(\.bucket))).sorted()
-    let first = starts.first ?? plan.since
-    let last = starts.last ?? plan.since
-    let count = Int((last.seconds - first.seconds) / bucket.seconds) + 1
-    let blank = [Int64](repeating: 0, count: count)
-    var values: [ResourceFamily: [String: [Int64]]] = [:]
-    var money: [String: [String: [Int64]]] = [:]
+    var first: WallTime?
+    var last = plan.since
     for total in totals {
       guard let start = total.bucket else { continue }
-      let app = total.key.app
-      let index = Int((start.seconds - first.seconds) / bucket.seconds)
-      if Pricing.sku(ofMeter: total.key.meter) != nil {
-        guard let cited = Pricing.citation(total.key.label) else { continue }
-        money[cited.currency, default: [:]][app, default: blank][index] += total.quantity
-      } else if let family = definitions[total.key.meter].flatMap(ResourceFamily.of) {
-        values[family, default: [:]][app, default: blank][index] += total.quantity
+      first = min(first ?? start, start)
+      last = max(last, start)
+    }
+    guard let first else {
+      return Report.Timeline(starts: [], bucketSeconds: bucket.seconds, values: [:], money: [:])
+    }
+    let count = Int((last.seconds - first.seconds) / bucket.seconds) + 1
+    var values: [ResourceFamily: [String: [Int64]]] = [:]
+    var money: [String: [String: [Int64]]] = [:]
+    var index = 0
+    while index < totals.count {
+      let key = totals[index].key
+      var sums = [Int64](repeating: 0, count: count)
+      while index < totals.count, totals[index].key == key {
+        if let start = totals[index].bucket {
+          sums[Int((start.seconds - first.seconds) / bucket.seconds)] += totals[index].quantity
+        }
+        index += 1
+      }
+      if Pricing.sku(ofMeter: key.meter) != nil {
+        guard let cited = Pricing.citation(key.label) else { continue }
+        add(sums, to: &money[cited.currency, default: [:]][key.app])
+      } else if let family = definitions[key.meter].flatMap(ResourceFamily.of) {
+        add(sums, to: &values[family, default: [:]][key.app])
       }
     }
-    let all = (0..<count).map { WallTime(seconds: first.seconds + Int64($0) * bucket.seconds) }
     return Report.Timeline(
-      starts: starts.isEmpty ? [] : all, bucketSeconds: bucket.seconds, values: values,
-      money: money)
+      starts: (0..<count).map { WallTime(seconds: first.seconds + Int64($0) * bucket.seconds) },
+      bucketSeconds: bucket.seconds, values: values, money: money)
+  }
+
+  private func add(_ sums: [Int64], to line: inout [Int64]?) {
+    guard let old = line else {
+      line = sums
+      return
+    }
+    line = zip(old, sums).map { $0 + $1 }
   }
 
   private func sources(_ totals: [SeriesTotal]) -> [String: [SampleSource]] {
