@@ -24,11 +24,7 @@ struct CgroupTests {
     writeBytes(Array("cpu memory pids io hugetlb\n".utf8), to: root + "/cgroup.controllers")
     let cgroups = try CgroupV2(root: root)
     #expect(content("/cgroup.subtree_control") == "+cpu +memory +pids +io")
-    var limits = Limits()
-    limits.memoryBytes = 100 << 20
-    limits.cpuCores = 0.25
-    limits.cpuWeight = 50
-    limits.processes = 10
+    let limits = Limits(memoryBytes: 100 << 20, cpuCores: 0.25, cpuWeight: 50, processes: 10)
     try cgroups.prepare(app: "a", limits)
     #expect(content("/app-a/memory.max") == "\(100 << 20)")
     #expect(content("/app-a/memory.swap.max") == "0")

@@ -6,6 +6,7 @@ import Synchronization
 /// calls and a walk of the path. Two hundred guests are read every second.
 final class CgroupReader: Sendable {
   private let descriptors: [Int32]
+  private let lastSplit = Mutex<(user: UInt64, system: UInt64)>((0, 0))
 
   /// Nil when the first of the files cannot be opened; others may be missing.
   init?(_ paths: [String]) {
@@ -17,6 +18,19 @@ final class CgroupReader: Sendable {
   }
 
   deinit { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
+
+  /// Divides a total into user and system so that neither ever goes back.
+  ///
+  /// The two files are read one after the other while the process runs, so their difference alone is now too large,
+  /// now too small; a counter that goes back would be taken for a new one.
+  func split(total: UInt64, user: UInt64) -> (user: UInt64, system: UInt64) {
+    lastSplit.withLock { last in
+      let total = max(total, last.user + last.system)
+      let user = min(max(user, last.user), total - last.system)
+      last = (user, total - user)
+      return last
+    }
+  }
 
   /// The number a file begins with.
   func number(_ index: Int) -> UInt64? {

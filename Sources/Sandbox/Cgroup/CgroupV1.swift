@@ -122,8 +122,8 @@ public final class CgroupV1: CgroupHierarchy {
     // In nanoseconds; cpuacct.stat, in ticks, would be too coarse. ENODEV: the cgroup is gone.
     guard let reader, let total = reader.number(0) else { return nil }
     var usage = ResourceUsage(source: .cgroupV1)
-    usage.userMicroseconds = min(reader.number(1) ?? 0, total) / 1000
-    usage.systemMicroseconds = total / 1000 - usage.userMicroseconds
+    (usage.userMicroseconds, usage.systemMicroseconds) = reader.split(
+      total: total / 1000, user: (reader.number(1) ?? 0) / 1000)
     usage.throttledMicroseconds = (reader.field(2, "throttled_time") ?? 0) / 1000
     usage.memoryBytes = reader.number(3) ?? 0
     usage.memoryPeakBytes = reader.number(4) ?? 0

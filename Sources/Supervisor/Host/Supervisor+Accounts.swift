@@ -95,6 +95,7 @@ extension Supervisor: AccountOperations, HostOperations {
     return try await changing(app.id) {
       try await changeBudgets(of: app.id, change)
       guard change.setsResources else { return try await limits(app.id) }
+      try change.requireLower(than: app.manifest.limits)
       let updated = try await onQueue(storeQueue) { [registry] in
         try registry.update(app.id) { $0.apply(change) }
       }
@@ -157,6 +158,23 @@ extension Supervisor: AccountOperations, HostOperations {
 }
 
 extension LimitChange {
+  /// The operator may lower what the manifest asks for, never raise it.
+  func requireLower(than asked: AppManifest.Limits) throws(HostError) {
+    let raised =
+      [
+        (memoryBytes ?? 0) > asked.memory.bytes ? "memory" : nil,
+        (cpuCores ?? 0) * 1_000 > Double(asked.cpuMillicores) ? "cpu" : nil,
+        (processes ?? 0) > asked.processes ? "processes" : nil,
+        (storageBytes ?? 0) > asked.storage.bytes ? "storage" : nil,
+      ].compactMap { $0 }
+    guard raised.isEmpty else {
+      throw HostError(
+        .params, "limit",
+        "\(raised.joined(separator: ", ")) would be above what the app's manifest asks for; "
+          + "limits can only be lowered.")
+    }
+  }
+
   var setsResources: Bool {
     reset || cpuCores != nil || memoryBytes != nil || processes != nil || storageBytes != nil
   }

@@ -157,6 +157,8 @@ private func hasty(_ options: inout GatewayOptions) {
       async let stopped: Void = fixture.gateway.shutdown(grace: .seconds(20))
       #expect(try waiting.readToEnd() == "")
       #expect(throws: (any Error).self) { try fixture.client().get("/") }
+      // The other loop is asked at the same time; nothing tells when it has heard.
+      try await Task.sleep(for: .milliseconds(300))
       let exchange = fixture.app.requests[0]
       exchange.receiver.eventLoop.execute { exchange.answer(200, "last") }
       let answer = try busy.readToEnd()

@@ -9,6 +9,7 @@
 
 const { HostError } = require('./errors.js');
 const { INT_MIN, INT_MAX, refused } = require('./sqlvalues.js');
+const { isWellFormed } = require('./text.js');
 
 const NULL = 0;
 const INT = 1;
@@ -28,7 +29,7 @@ function stored(value) {
       if (value >= INT_MIN && value <= INT_MAX) return [INT, value];
       throw new HostError('params.value', `the integer ${value} does not fit 64 bits`);
     case 'string':
-      if (!value.isWellFormed()) throw new HostError('params.text', 'text with a lone surrogate');
+      if (!isWellFormed(value)) throw new HostError('params.text', 'text with a lone surrogate');
       return [TEXT, Buffer.from(value)];
     case 'boolean':
       return [INT, value ? 1n : 0n];

@@ -5,6 +5,7 @@
 // through is looked at here first.
 
 const { HostError } = require('./errors.js');
+const { isWellFormed } = require('./text.js');
 
 const DEPTH_MAX = 29;
 const VALUES_MAX = 60_000; // The host's parser takes 65,536.
@@ -51,9 +52,9 @@ function measure(text) {
 }
 
 function lone(value) {
-  if (typeof value === 'string') return !value.isWellFormed();
+  if (typeof value === 'string') return !isWellFormed(value);
   if (value === null || typeof value !== 'object') return false;
-  return Object.entries(value).some(([key, item]) => !key.isWellFormed() || lone(item));
+  return Object.entries(value).some(([key, item]) => !isWellFormed(key) || lone(item));
 }
 
 /** JSON.stringify writes whole doubles up to 1e21 as integers; the host takes 64 bits. */

@@ -5,6 +5,7 @@
 
 const { connection } = require('./connection.js');
 const { HostError } = require('./errors.js');
+const { isWellFormed } = require('./text.js');
 
 /** The value; of an earlier version if `version` names one. */
 async function get(name, { version } = {}) {
@@ -52,7 +53,7 @@ function text(value) {
 /** The bytes of a value or message. */
 function bytes(value) {
   if (typeof value === 'string') {
-    if (!value.isWellFormed()) throw new HostError('params.text', 'text with a lone surrogate');
+    if (!isWellFormed(value)) throw new HostError('params.text', 'text with a lone surrogate');
     return Buffer.from(value);
   }
   if (ArrayBuffer.isView(value)) {

@@ -8,6 +8,7 @@ const { EMPTY } = require('./wire.js');
 const { VALUES_MAX } = require('./json.js');
 const { ask } = require('./sqlchannel.js');
 const { Blobs, encodeParams, decodeRows, asObject, hidden, exact } = require('./sqlvalues.js');
+const { isWellFormed } = require('./text.js');
 
 const FRAME_MAX = 1_048_576;
 
@@ -278,7 +279,7 @@ function meta({ timeout }) {
 
 function quote(sql) {
   if (typeof sql !== 'string') throw new TypeError('a statement is a text');
-  if (!sql.isWellFormed()) throw new HostError('params.text', 'text with a lone surrogate');
+  if (!isWellFormed(sql)) throw new HostError('params.text', 'text with a lone surrogate');
   return JSON.stringify(sql);
 }
 

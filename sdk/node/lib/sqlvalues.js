@@ -15,6 +15,7 @@
 
 const { HostError } = require('./errors.js');
 const { EMPTY } = require('./wire.js');
+const { isWellFormed } = require('./text.js');
 
 const INT_MIN = -(2n ** 63n);
 const INT_MAX = 2n ** 63n - 1n;
@@ -47,7 +48,7 @@ function encodeValue(value, blobs) {
     case 'number':
       return encodeNumber(value);
     case 'string':
-      if (!value.isWellFormed()) throw new HostError('params.text', 'text with a lone surrogate');
+      if (!isWellFormed(value)) throw new HostError('params.text', 'text with a lone surrogate');
       return value.length > INLINE_MAX ? blobs.add('text', Buffer.from(value))
         : JSON.stringify(value);
     case 'bigint':
