@@ -47,6 +47,13 @@ struct ServeCommand: AsyncParsableCommand {
       "The header in which a trusted proxy names the signed-on person.", valueName: "name"))
   var identityHeader: String?
 
+  @Option(
+    name: .long,
+    help: ArgumentHelp(
+      "Where /metrics, /healthz and /readyz are served over TCP, such as 127.0.0.1:9180; without it only on the admin socket.",
+      valueName: "host:port"))
+  var metrics: ListenAddress?
+
   @Option(name: .long, help: "Event loops; otherwise half the cores.")
   var threads: Int?
 
@@ -73,7 +80,8 @@ struct ServeCommand: AsyncParsableCommand {
     let configuration = SupervisorConfiguration(
       dataDirectory: FilePath.absolute(data), listenHost: listen.host, listenPort: listen.port,
       trustedProxies: trustedProxy, identityHeader: identityHeader, allowWeaker: allowWeaker,
-      threads: threads, logLevel: logLevel, development: development)
+      threads: threads, logLevel: logLevel, development: development,
+      observation: metrics.map { ($0.host, $0.port) })
     let level = Logger.Level(rawValue: logLevel) ?? .info
     let logger = Logger(label: "bulkhead") { _ in HostLogHandler(logLevel: level) }
     // A peer that hangs up is an error of one write, not the end of the host. A handler rather than SIG_IGN: what is

@@ -182,6 +182,12 @@ public final class Supervisor: Sendable {
           logger: quietLogger)
         tasks.addTask { try await admin.run { await onReady(url) } }
         tasks.addTask { await interrupt.wait() }
+        if let place = configuration.observation {
+          let observation = ObservationServer(
+            host: place.host, port: place.port, operations: self, eventLoopGroup: sideGroup,
+            logger: quietLogger)
+          tasks.addTask { try await observation.run() }
+        }
         try await tasks.next()
         tasks.cancelAll()
       }

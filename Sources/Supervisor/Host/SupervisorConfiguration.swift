@@ -17,13 +17,16 @@ public struct SupervisorConfiguration: Sendable {
   public var threads: Int?
   /// trace, debug, info, notice, warning, error or critical.
   public var logLevel: String
+  /// Where `/metrics`, `/healthz` and `/readyz` are served besides the admin socket; nil: nowhere.
+  public var observation: (host: String, port: Int)?
   /// Blocked system calls are told in each app's log.
   public var development: Bool
 
   public init(
     dataDirectory: String, listenHost: String = "127.0.0.1", listenPort: Int = 8080,
     trustedProxies: [String] = [], identityHeader: String? = nil, allowWeaker: [String] = [],
-    threads: Int? = nil, logLevel: String = "info", development: Bool = false
+    threads: Int? = nil, logLevel: String = "info", development: Bool = false,
+    observation: (host: String, port: Int)? = nil
   ) {
     self.dataDirectory = dataDirectory
     self.listenHost = listenHost
@@ -34,6 +37,7 @@ public struct SupervisorConfiguration: Sendable {
     self.threads = threads
     self.logLevel = logLevel
     self.development = development
+    self.observation = observation
   }
 
   public var adminSocket: String { "\(dataDirectory)/admin.sock" }
