@@ -29,20 +29,16 @@ struct AttackerTests {
 
   @Test("the same in Python, with what Python offers")
   func python() async throws {
-    let output = try await Fixture.run(pythonPolicy())
+    let directory = try scratchDirectory("hostile")
+    defer { try? GuestTree(directory).remove() }
+    writeBytes(readBytes(testDirectory + "/hostile.py") ?? [], to: directory + "/hostile.py")
+    var policy = Fixture.policy("/usr/bin/python3", "-I", "/app/hostile.py", app: "attacker")
+    policy.binds = [.code(directory)]
+    let output = try await Fixture.run(policy)
     #expect(output.isSuccess, "\(output.errors)")
     let lines = output.text.split(separator: "\n")
     #expect(lines.count >= 40)
     for line in lines { #expect(line.hasSuffix("refused"), "\(line)") }
-  }
-
-  private func pythonPolicy() -> SandboxPolicy {
-    var policy = Fixture.policy("/usr/bin/python3", "-I", "/app/hostile.py", app: "attacker")
-    let directory = "/tmp/bulkhead-hostile-\(getpid())"
-    mkdir(directory, 0o755)
-    writeBytes(readBytes(testDirectory + "/hostile.py") ?? [], to: directory + "/hostile.py")
-    policy.binds = [.code(directory)]
-    return policy
   }
 
   /// A socket in the abstract namespace of the host, to be found by a guest that gets out.
