@@ -384,7 +384,10 @@ final class Cell: Sendable {
       close(descriptor)
       handle(.initGone)
     }
-    reactor.watch(descriptor) { _ in gone() }
+    reactor.watch(descriptor) { _ in
+      var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      if poll(&event, 1, 0) > 0 { gone() }
+    }
     // LIMIT: two seconds, should the number mean another process by now.
     reactor.run(after: 2000, gone)
   }
@@ -393,9 +396,10 @@ final class Cell: Sendable {
     let descriptor = bh_pidfd_open(pid)
     guard descriptor >= 0 else { return reapLater(pid) }
     reactor.watch(descriptor) { [self] _ in
+      // Looked at rather than believed: an event may be meant for an earlier owner of the number.
+      guard waitpid(pid, nil, WNOHANG) != 0 else { return }
       reactor.unwatch(descriptor)
       close(descriptor)
-      waitpid(pid, nil, 0)
       monitorIsReaped()
     }
   }
