@@ -69,7 +69,9 @@ struct BookBenchmark {
           })
         ticks.append(try cpuSeconds { try book.tick() })
       }
-      row("tick with \(guests) busy guests, ms of CPU", fixed(median(ticks) * 1_000, 1), "", "every 5 s")
+      row(
+        "tick with \(guests) busy guests, ms of CPU", fixed(median(ticks) * 1_000, 1), "",
+        "every 5 s")
     }
   }
 
