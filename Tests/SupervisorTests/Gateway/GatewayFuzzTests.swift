@@ -4,7 +4,7 @@ import Supervisor
 import Testing
 
 /// The same numbers from the same seed (xorshift64*).
-private struct SeededNumbers: RandomNumberGenerator {
+private struct BrokenRequestNumbers: RandomNumberGenerator {
   var state: UInt64
   mutating func next() -> UInt64 {
     state ^= state >> 12
@@ -23,7 +23,7 @@ private struct BrokenRequests {
     "Range: bytes=0-1\r\n", "\r\n", "5\r\nhello\r\n", "0\r\n\r\n", "hello",
   ]
   static let noise: [UInt8] = Array("\r\n\t :;,/\\%\0\u{7f}09afGH".utf8) + [0x80, 0xC3, 0xFF]
-  var numbers: SeededNumbers
+  var numbers: BrokenRequestNumbers
 
   mutating func next() -> [UInt8] {
     let count = Int.random(in: 0...6, using: &numbers)
@@ -71,7 +71,7 @@ private struct BrokenRequests {
 
   @Test("a broken head is read the same however it arrives, and never as two lengths")
   func heads() {
-    var requests = BrokenRequests(numbers: SeededNumbers(state: 2026))
+    var requests = BrokenRequests(numbers: BrokenRequestNumbers(state: 2026))
     var complete = 0
     for _ in 0..<20_000 {
       let bytes = requests.next()
@@ -91,7 +91,7 @@ private struct BrokenRequests {
 
   @Test("a broken chunked body is read the same however it arrives")
   func bodies() {
-    var requests = BrokenRequests(numbers: SeededNumbers(state: 7))
+    var requests = BrokenRequests(numbers: BrokenRequestNumbers(state: 7))
     func read(_ bytes: [UInt8], step: Int) -> String {
       var head = RequestHead()
       head.isChunked = true
@@ -124,7 +124,7 @@ private struct BrokenRequests {
   @Test("a gateway under broken requests keeps answering sound ones")
   func gateway() async throws {
     try await GatewayFixture.run { fixture in
-      var requests = BrokenRequests(numbers: SeededNumbers(state: 99))
+      var requests = BrokenRequests(numbers: BrokenRequestNumbers(state: 99))
       for _ in 0..<300 {
         let client = try fixture.client()
         try? client.send(requests.next())
