@@ -10,7 +10,6 @@ enum LengthRule {
     "Sources/Supervisor/Gateway/HTTP/FieldKind.swift": 56,
     "Sources/Supervisor/Guests/GuestLifecycle.swift": 53,
     "Tests/SQLWorkerTests/DurabilityTests.swift": 60,
-    "Tests/SandboxTests/CgroupTests.swift": 52,
   ]
 
   static func check(_ file: Repository.File) -> [Complaint] {
