@@ -270,6 +270,11 @@ public final class Supervisor: Sendable {
     for leftover in launcher.sweep() {
       logger.notice("removed at the end", metadata: ["what": "\(leftover)"])
     }
+    // A directory whose last process has just gone can be busy for a moment; the one above goes with the last below.
+    for _ in 0..<5 {
+      for app in registry.all { launcher.forget(app: app.id) }
+      try? await Task.sleep(for: .milliseconds(40))
+    }
   }
 
   /// Runs blocking work on a queue of its own.
