@@ -4,7 +4,7 @@ import Glibc
 import Locks
 
 /// The guest's end of the socket: one thread reads, any task writes.
-final class Connection: Sendable {
+package final class Connection: Sendable {
   private struct State {
     var nextID: Int64 = 1
     var nextStream: Int64 = 1
@@ -14,6 +14,8 @@ final class Connection: Sendable {
     var tasks: [RequestID: Task<Void, Never>] = [:]
     var streamCredit = FrameLimits().streamCredit
     var isShuttingDown = false
+    /// The host has hung up: nothing that waits for it would ever be woken.
+    var isOver = false
   }
 
   private let descriptor: Int32
@@ -21,13 +23,13 @@ final class Connection: Sendable {
   private let state = Lock(State())
   private let writing = Lock(())
 
-  init(descriptor: Int32, handler: @escaping Guest.Handler) {
+  package init(descriptor: Int32, handler: @escaping Guest.Handler) {
     self.descriptor = descriptor
     self.handler = handler
   }
 
   /// Reads until the host hangs up. The blocking read has a thread of its own.
-  func run() async {
+  package func run() async {
     await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
       Thread.start {
         self.readUntilEnd()
@@ -57,6 +59,7 @@ final class Connection: Sendable {
 
   private func disconnect() {
     let (waiting, bodies, credits) = state.withLock { state in
+      state.isOver = true
       defer {
         state.waiting = [:]
         state.bodies = [:]
@@ -96,7 +99,11 @@ final class Connection: Sendable {
     let request = Message.request(.init(id: .number(id), method: method, params: params)).encoded
     try requireRoom(json: request.count, body: body.count)
     let outcome = await withCheckedContinuation { continuation in
-      state.withLock { $0.waiting[id] = continuation }
+      let isOver = state.withLock { state in
+        if !state.isOver { state.waiting[id] = continuation }
+        return state.isOver
+      }
+      if isOver { return continuation.resume(returning: .failure(.disconnected)) }
       send(request, body: body)
     }
     return try outcome.get()
@@ -151,6 +158,10 @@ extension Connection {
   private func receive(_ request: Message.Request, body: [UInt8]) {
     switch request.method {
     case "initialize":
+      guard request.params["protocol"]?.array?.contains(1) == true else {
+        let error = RPCError(HostError(.unsupported, "protocol", "this guest speaks protocol 1"))
+        return send(Message.response(.init(id: request.id, outcome: .error(error))).encoded)
+      }
       if let credit = request.params["limits"]?["streamCredit"]?.int {
         state.withLock { $0.streamCredit = Int(credit) }
       }
@@ -210,7 +221,7 @@ extension Connection {
     let head = HTTPResponseHead(status: response.status, headers: response.headers)
     switch response.body {
     case .bytes(let bytes) where bytes.count <= FrameLimits.pieceBytes * 8:
-      sendHead(head, to: id, stream: nil, body: bytes)
+      try sendHead(head, to: id, stream: nil, body: bytes)
     case .bytes(let bytes):
       let pieces = AsyncThrowingStream<[UInt8], any Error> { continuation in
         continuation.yield(bytes)
@@ -221,7 +232,9 @@ extension Connection {
     }
   }
 
-  private func sendHead(_ head: HTTPResponseHead, to id: RequestID, stream: Int64?, body: [UInt8]) {
+  private func sendHead(
+    _ head: HTTPResponseHead, to id: RequestID, stream: Int64?, body: [UInt8]
+  ) throws(GuestError) {
     var writer = JSONWriter()
     writer.raw("{\"jsonrpc\":\"2.0\",\"id\":")
     id.write(to: &writer)
@@ -229,6 +242,7 @@ extension Connection {
     head.write(to: &writer)
     Message.write(stream: stream, to: &writer)
     writer.raw("}")
+    try requireRoom(json: writer.bytes.count, body: body.count)
     send(writer.bytes, body: body)
   }
 
@@ -239,10 +253,11 @@ extension Connection {
       state.nextStream += 1
       let credit = StreamCredit(state.streamCredit)
       state.credits[state.nextStream] = credit
+      if state.isOver { credit.stop() }
       return (state.nextStream, credit)
     }
     defer { state.withLock { _ = $0.credits.removeValue(forKey: number) } }
-    sendHead(head, to: id, stream: number, body: [])
+    try sendHead(head, to: id, stream: number, body: [])
     var failure: String?
     do {
       for try await piece in pieces {

@@ -75,7 +75,7 @@ public struct Database: Sendable {
 
 extension SQLValue {
   /// The wire form (docs/PROTOCOL.md); blobs go behind the others in the frame's body.
-  func json(_ blobs: inout [UInt8]) -> JSONValue {
+  package func json(_ blobs: inout [UInt8]) -> JSONValue {
     switch self {
     case .null: return .null
     case .integer(let value): return .int(value)
@@ -96,7 +96,7 @@ extension SQLValue {
     return [.int(Int64(blobs.count)), .int(Int64(bytes.count))]
   }
 
-  init(json: JSONValue, body: [UInt8]) throws(GuestError) {
+  package init(json: JSONValue, body: [UInt8]) throws(GuestError) {
     switch json {
     case .null: self = .null
     case .int(let value): self = .integer(value)
@@ -115,6 +115,7 @@ extension SQLValue {
     default: throw .unexpectedAnswer("\(json.typeName) where a value was expected")
     }
   }
+
   /// The bytes that `[offset, length]` names; nil if it names none.
   private static func slice(_ body: [UInt8], _ place: JSONValue?) -> [UInt8]? {
     guard let place = place?.array?.compactMap(\.int), place.count == 2, place[0] >= 0,

@@ -16,12 +16,12 @@ public final class RequestBody: AsyncSequence, Sendable {
   /// Tells the host how much was consumed; does nothing for a body that came whole.
   private let grant: @Sendable (Int) -> Void
 
-  init(first: [UInt8], isComplete: Bool, grant: @escaping @Sendable (Int) -> Void) {
+  package init(first: [UInt8], isComplete: Bool, grant: @escaping @Sendable (Int) -> Void) {
     state = Lock(State(pieces: first.isEmpty ? [] : [first], isComplete: isComplete))
     self.grant = grant
   }
 
-  func receive(_ piece: [UInt8], isComplete: Bool, failure: GuestError? = nil) {
+  package func receive(_ piece: [UInt8], isComplete: Bool, failure: GuestError? = nil) {
     let waiter = state.withLock { state in
       if !piece.isEmpty { state.pieces.append(piece) }
       if isComplete { state.isComplete = true }

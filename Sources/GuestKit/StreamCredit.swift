@@ -2,7 +2,7 @@
 import Locks
 
 /// How much of a stream may still be sent. One task takes, the reading thread adds.
-final class StreamCredit: Sendable {
+package final class StreamCredit: Sendable {
   private struct State {
     var left: Int
     var isStopped = false
@@ -11,10 +11,10 @@ final class StreamCredit: Sendable {
 
   private let state: Lock<State>
 
-  init(_ bytes: Int) { state = Lock(State(left: bytes)) }
+  package init(_ bytes: Int) { state = Lock(State(left: bytes)) }
 
-  func add(_ bytes: Int) { wake { $0.left += bytes } }
-  func stop() { wake { $0.isStopped = true } }
+  package func add(_ bytes: Int) { wake { $0.left += bytes } }
+  package func stop() { wake { $0.isStopped = true } }
 
   private func wake(_ change: (inout State) -> Void) {
     let waiter = state.withLock { state in
@@ -26,7 +26,7 @@ final class StreamCredit: Sendable {
   }
 
   /// Waits until something may be sent. Zero when the receiver wants no more.
-  func take(atMost max: Int) async -> Int {
+  package func take(atMost max: Int) async -> Int {
     while true {
       let taken = state.withLock { state -> Int? in
         if state.isStopped { return 0 }
