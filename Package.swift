@@ -83,7 +83,8 @@ let leaves: [Target] = [
   .testTarget(
     name: "GuestAPITests", dependencies: ["GuestAPI"], exclude: ["Golden"],
     swiftSettings: strict),
-  .testTarget(name: "GuestKitTests", dependencies: ["GuestKit", "GuestAPI"], swiftSettings: strict),
+  .testTarget(
+    name: "GuestKitTests", dependencies: ["GuestKit", "GuestAPI"], swiftSettings: strict),
   .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
   // A hostile guest for the sandbox's tests.
   .executableTarget(
