@@ -197,6 +197,20 @@ def hello_swift(site: Site) -> str:
     return f"greeted, and counted {after[-1]} visits in its database"
 
 
+def burner(site: Site) -> str:
+    """Known amounts; how near the meter comes to them is for burn.py and the end-to-end tests."""
+    expect(site.ask("POST", "/api/cpu?seconds=0.1")["seconds"] >= 0.1, True, "CPU burnt")
+    expect(site.ask("POST", "/api/disk?bytes=100000")["bytes"], 100_000, "bytes written")
+    expect(site.ask("POST", "/api/query?rows=1000")["rows"], 1_000, "rows counted")
+    foreign = site.open("POST", "/api/cpu?seconds=1", headers={"Origin": "http://elsewhere.example"})
+    foreign.read()
+    expect(foreign.status, 403, "another site's page: status")
+    usage = site.ask("GET", "/api/usage")
+    expect({"requests", "calls"} <= {line["meter"] for line in usage["meters"]}, True, "usage has meters")
+    expect(site.ask("GET", "/api/cost")["lines"], [], "what nothing has a price for costs")
+    return "burnt, wrote and counted known amounts; read its own usage and costs"
+
+
 def figures(command: Command) -> str:
     seen, total = [], 0.0
     for app in command.json("ps"):
@@ -267,6 +281,7 @@ def main() -> int:
         ("journal: forgery", lambda: journal_forgery(apps["journal"])),
         ("hello-node: app", lambda: hello_node(apps["hello-node"])),
         ("hello-swift: app", lambda: hello_swift(apps["hello-swift"])),
+        ("burner: app", lambda: burner(apps["burner"])),
         ("figures", lambda: figures(command)),
         ("journal: restart", lambda: journal_keeps(apps["journal"], command)),
         ("command", lambda: words(command)),

@@ -31,8 +31,8 @@ public struct Bulkhead: AsyncParsableCommand {
       CommandGroup(
         name: "Look:",
         subcommands: [
-          PsCommand.self, StatusCommand.self, StatsCommand.self, LogsCommand.self,
-          EventsCommand.self, InspectCommand.self,
+          PsCommand.self, StatusCommand.self, StatsCommand.self, TopCommand.self,
+          LogsCommand.self, EventsCommand.self, InspectCommand.self,
         ]),
       CommandGroup(
         name: "Data and accounts:",

@@ -22,6 +22,9 @@ public struct Host: Sendable {
   /// The app's signing keys.
   public var keys: Keys { Keys(host: self) }
 
+  /// What the app used and what it costs.
+  public var usage: Usage { Usage(host: self) }
+
   /// Writes to the app's log, with a level.
   public func log(_ message: String, level: String = "info") async throws(GuestError) {
     _ = try await call("log.write", ["level": .string(level), "message": .string(message)])

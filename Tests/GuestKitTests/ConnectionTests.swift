@@ -106,6 +106,36 @@ struct ConnectionTests {
     }
   }
 
+  @Test(
+    "what the app costs comes as lines and their exact sums; an answer without them is an error")
+  func cost() async throws {
+    let host = try ScriptedHost { _, host in
+      do {
+        let cost = try await host.usage.cost()
+        return .text("\(cost.lines.map(\.sku)) \(cost.totals["EUR"] ?? 0) \(cost.since)")
+      } catch {
+        return .text("unexpected answer")
+      }
+    }
+    let line: JSONValue = [
+      "sku": "cpu", "title": "CPU", "priceVersion": 1, "currency": "EUR", "micros": 41,
+      "quantity": 7, "unit": "us", "pricingUnit": "core-hour", "per": 3_600_000_000, "meters": [],
+    ]
+    let month: JSONValue = [
+      "since": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z", "lines": [line, line],
+      "totals": [["currency": "EUR", "micros": 82]],
+    ]
+    for (id, answer) in [(1, month), (2, ["lines": []])] as [(Int64, JSONValue)] {
+      try host.get(id, "/")
+      guard case .request(let asked) = try await host.next().message else { return }
+      #expect(asked.method == "usage.cost")
+      try host.send(.response(.init(id: asked.id, outcome: .result(answer))))
+      let text = String(decoding: try await host.nextResponse().body, as: UTF8.self)
+      #expect(
+        text == (id == 1 ? #"["cpu", "cpu"] 82 2026-03-01T00:00:00Z"# : "unexpected answer"))
+    }
+  }
+
   @Test("a cancelled request is answered once, as cancelled")
   func cancel() async throws {
     let host = try ScriptedHost { _, host in

@@ -27,6 +27,10 @@ struct BlockedCallTests {
     #expect(calls.filter { $0.hasPrefix(socket) }.count == 1, "\(calls)")
     #expect(calls.contains { $0.hasPrefix("blocked: fchmodat() → EPERM") }, "\(calls)")
     #expect(!calls.contains { $0.contains("clone3") })
+    let counts = process.takeBlockedCounts()
+    #expect(counts["socket"] == 5, "\(counts)")
+    #expect(counts["clone3"] == nil)
+    #expect(process.takeBlockedCounts().isEmpty)
   }
 
   @Test("every forbidden act has the same answer as in production")
@@ -54,6 +58,7 @@ struct BlockedCallTests {
   func silent() async throws {
     let process = try await Fixture.launcher().launch(Attacker.policy("socket_inet"))
     for await call in process.blockedCalls() { Issue.record("\(call)") }
+    #expect(process.takeBlockedCounts().isEmpty)
     #expect(await process.waitForExit().outcome == .exited(code: 0))
   }
 }

@@ -32,6 +32,38 @@ struct UsageTests {
     #expect(try process.usage() == exit.usage)
   }
 
+  @Test("the processes inside are listed one by one, and none after the end")
+  func listing() async throws {
+    let policy = Fixture.policy(
+      "/usr/bin/perl", "-e",
+      "$0 = 'a) b (c'; unless (fork) { 1 while 1 } unless (fork) { sleep 1000 } sleep 1000",
+      app: "listed")
+    let process = try await Fixture.launcher().launch(policy)
+    try await settle { process.processes().contains { $0.userMicroseconds > 50_000 } }
+    let all = process.processes()
+    #expect(all.map(\.pid) == all.map(\.pid).sorted())
+    let guest = try #require(all.first { $0.pid == process.pid })
+    let children = all.filter { $0.parent == guest.pid }
+    #expect(children.count == 2)
+    #expect(children.filter { $0.userMicroseconds > 50_000 }.count == 1)
+    #expect(Set(all.map(\.startTicks)).count >= 1 && all.allSatisfy { $0.startTicks > 0 })
+    process.kill()
+    _ = await process.waitForExit()
+    #expect(process.processes().isEmpty)
+  }
+
+  @Test("a process's name may hold anything")
+  func names() throws {
+    let stat = "7 (a) R 1 (b) S 3 7 7 0 -1 4194304 9 0 0 0 250 150 7 8 20 0 2 0 4711 1000 25 0"
+    let figures = try #require(ProcessTree.describe(pid: 7, stat: stat))
+    #expect(figures.name == "a) R 1 (b")
+    #expect((figures.state, figures.parent, figures.threads) == ("S", 3, 2))
+    #expect((figures.userMicroseconds, figures.systemMicroseconds) == (2_500_000, 1_500_000))
+    #expect((figures.startTicks, figures.residentBytes) == (4711, 25 * 4096))
+    #expect(ProcessTree.describe(pid: 7, stat: "7 (a) S 1") == nil)
+    #expect(ProcessTree.describe(pid: 7, stat: "") == nil)
+  }
+
   @Test("of an app are those of its processes together", .enabled(if: Fixture.hasCgroups))
   func app() async throws {
     let launcher = try await Fixture.launcher()

@@ -282,5 +282,33 @@ export const log: {
 /** The app's configuration, as the operator set it. */
 export const config: { get(): Promise<Record<string, unknown>> };
 
-/** What the app used so far, by meter. */
-export const usage: { get(): Promise<Record<string, unknown>> };
+/** What this month's (UTC) use costs so far. */
+export interface UsageCost {
+  /** RFC 3339: the first moment of the month, and now. */
+  since: string;
+  until: string;
+  lines: {
+    sku: string;
+    title: string;
+    priceVersion: number;
+    /** ISO 4217. */
+    currency: string;
+    /** Millionths of the currency. */
+    micros: number;
+    /** What was used, in `unit`; `per` of them make one `pricingUnit`. */
+    quantity: number;
+    unit: string;
+    pricingUnit: string;
+    per: number;
+    meters: { meter: string; quantity: number }[];
+  }[];
+  /** The exact sums of the lines. */
+  totals: { currency: string; micros: number }[];
+}
+
+export const usage: {
+  /** What the app used so far, by meter. */
+  get(): Promise<Record<string, unknown>>;
+  /** What this month's use costs so far. */
+  cost(): Promise<UsageCost>;
+};

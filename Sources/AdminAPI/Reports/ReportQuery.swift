@@ -20,11 +20,20 @@ public struct AppStats: Codable, Sendable, Equatable {
   public var networkReceivedBytes: UInt64
   public var networkSentBytes: UInt64
   public var requests: UInt64
+  /// Calls of the app to the host.
+  public var calls: UInt64
+  /// Times the app failed, whatever the reason.
+  public var restarts: UInt64
+  /// Processes of the app that the kernel killed for memory.
+  public var oomKills: UInt64
+  /// Refused system calls; counted in development mode only.
+  public var blockedCalls: UInt64
 
   public init(
     app: String, origin: String, time: Date, cpuSeconds: Double, memoryBytes: UInt64,
     memoryLimitBytes: UInt64, processes: Int, storageBytes: UInt64, networkReceivedBytes: UInt64,
-    networkSentBytes: UInt64, requests: UInt64
+    networkSentBytes: UInt64, requests: UInt64, calls: UInt64 = 0, restarts: UInt64 = 0,
+    oomKills: UInt64 = 0, blockedCalls: UInt64 = 0
   ) {
     self.app = app
     self.origin = origin
@@ -37,6 +46,10 @@ public struct AppStats: Codable, Sendable, Equatable {
     self.networkReceivedBytes = networkReceivedBytes
     self.networkSentBytes = networkSentBytes
     self.requests = requests
+    self.calls = calls
+    self.restarts = restarts
+    self.oomKills = oomKills
+    self.blockedCalls = blockedCalls
   }
 }
 

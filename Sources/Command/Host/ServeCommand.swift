@@ -54,6 +54,8 @@ struct ServeCommand: AsyncParsableCommand {
       valueName: "host:port"))
   var metrics: ListenAddress?
 
+  @OptionGroup(title: "Ledger") var ledger: LedgerOptions
+
   @Option(name: .long, help: "Event loops; otherwise half the cores.")
   var threads: Int?
 
@@ -81,7 +83,7 @@ struct ServeCommand: AsyncParsableCommand {
       dataDirectory: FilePath.absolute(data), listenHost: listen.host, listenPort: listen.port,
       trustedProxies: trustedProxy, identityHeader: identityHeader, allowWeaker: allowWeaker,
       threads: threads, logLevel: logLevel, development: development,
-      observation: metrics.map { ($0.host, $0.port) })
+      observation: metrics.map { ($0.host, $0.port) }, ledger: ledger.choice)
     let level = Logger.Level(rawValue: logLevel) ?? .info
     let logger = Logger(label: "bulkhead") { _ in HostLogHandler(logLevel: level) }
     // A peer that hangs up is an error of one write, not the end of the host. A handler rather than SIG_IGN: what is

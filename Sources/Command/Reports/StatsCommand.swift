@@ -55,6 +55,7 @@ struct StatsCommand: ParsableCommand {
     var table = Table([
       ("APP", .left), ("CPU", .right), ("MEMORY", .right), ("LIMIT", .right), ("PROCESSES", .right),
       ("STORAGE", .right), ("IN", .right), ("OUT", .right), ("REQUESTS", .right),
+      ("RESTARTS", .right), ("OOM", .right),
     ])
     for stats in now {
       let earlier = before.first { $0.app == stats.app }
@@ -64,6 +65,7 @@ struct StatsCommand: ParsableCommand {
         .init("\(stats.processes)"), .init(Quantity.bytes(stats.storageBytes)),
         .init(Quantity.bytes(stats.networkReceivedBytes)),
         .init(Quantity.bytes(stats.networkSentBytes)), .init("\(stats.requests)"),
+        .init("\(stats.restarts)"), .init("\(stats.oomKills)"),
       ])
     }
     return table

@@ -38,7 +38,18 @@ extension MeterBook {
         query: query, plan: plan, bucket: bucket, hoursFrom: marks.from(.hour),
         definitions: definitions, prices: prices, now: clock.wall())
       let measured = memory.withLock { $0.time.wall }
-      return builder.build(totals, measuredUntil: measured, gaps: gaps)
+      let isUpToNow = query.kind == .usage && plan.until >= measured
+      return builder.build(
+        totals, measuredUntil: measured, held: isUpToNow ? heldNow(where: wanted) : [],
+        gaps: gaps)
+    }
+  }
+
+  private func heldNow(where wanted: (SeriesKey) -> Bool) -> [Report.Held] {
+    memory.withLock { memory in
+      memory.levels.filter { wanted($0.key) && $0.value.bytes > 0 }.map { key, level in
+        Report.Held(app: key.app, meter: key.meter, label: key.label, bytes: level.bytes)
+      }.sorted { ($0.app, $0.meter, $0.label) < ($1.app, $1.meter, $1.label) }
     }
   }
 

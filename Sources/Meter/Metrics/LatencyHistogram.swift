@@ -25,6 +25,9 @@ public final class LatencyHistogram: Sendable {
     sum.wrappingAdd(duration, ordering: .relaxed)
   }
 
+  /// True until something was observed.
+  public var isEmpty: Bool { buckets.allSatisfy { $0.count.load(ordering: .relaxed) == 0 } }
+
   /// Counts up to each bound, as Prometheus wants them, and the sum in microseconds.
   public var snapshot: (cumulative: [Int64], sum: Int64) {
     var running: Int64 = 0

@@ -33,6 +33,7 @@ public struct MetricsSnapshot: Sendable {
   public var memoryBytes: [String: Int64]
   public var processes: [String: Int64]
   public var durations: [String: LatencyHistogram]
+  public var calls: [String: CallStatistics]
   public var standings: [LimitStanding]
   public var lastTick: WallTime
   public var isLedgerBehind: Bool
@@ -143,17 +144,31 @@ public struct MetricsSnapshot: Sendable {
       MetricFamily(
         name: "bulkhead_app_http_request_duration_seconds", kind: .histogram,
         help: "From the last byte of a request's head to the last byte of its response.",
-        samples: durations.sorted { $0.key < $1.key }.flatMap {
-          $0.value.samples([("app", $0.key)])
-        }
-      ),
-      counter(
-        "bulkhead_app_calls_total", "Calls of the app to the host.", [(Meters.calls, [])],
-        label: "method"),
+        samples: histograms(durations)),
+      MetricFamily(
+        name: "bulkhead_app_calls_total", kind: .counter, help: "Calls of the app to the host.",
+        samples: calls.sorted { $0.key < $1.key }.flatMap { app, statistics in
+          statistics.snapshot.map {
+            .init(
+              [("app", app), ("method", $0.key.method), ("outcome", $0.key.outcome)],
+              "\($0.count)")
+          }
+        }),
+      MetricFamily(
+        name: "bulkhead_app_call_duration_seconds", kind: .histogram,
+        help: "From an app's call to the host's answer.",
+        samples: histograms(calls.mapValues(\.durations))),
       counter(
         "bulkhead_app_job_runs_total", "Runs of jobs, by outcome.", [(Meters.jobRuns, [])],
         label: "outcome"),
     ]
+  }
+
+  /// A thousand apps that nobody called are not sixteen thousand lines.
+  private func histograms(_ durations: [String: LatencyHistogram]) -> [MetricFamily.Sample] {
+    durations.filter { !$0.value.isEmpty }.sorted { $0.key < $1.key }.flatMap {
+      $0.value.samples([("app", $0.key)])
+    }
   }
 
   private var events: [MetricFamily] {

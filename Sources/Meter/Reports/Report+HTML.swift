@@ -21,6 +21,7 @@ extension Report {
       \(keyFigures)
       <h2>\(byWords)</h2>
       \(mainTable)
+      \(heldTable)
       \(charts.joined())
       \(kind == .cost ? priceTable : "")
       <h2>About these figures</h2>
@@ -82,6 +83,16 @@ extension Report {
           + families.map { family in
             QuantityText.text(lines.reduce(0) { $0 + ($1.values[family] ?? 0) }, family.unit)
           })
+  }
+
+  private var heldTable: String {
+    guard !held.isEmpty else { return "" }
+    return "<h2>Held now</h2>\n"
+      + HTMLText.table(
+        caption: "Bytes on disk, as last read", header: ["App"] + heldKinds + ["All"],
+        rows: heldByApp.map { app, bytes in
+          [app] + (bytes + [bytes.reduce(0, +)]).map { QuantityText.text($0, .bytes) }
+        })
   }
 
   private var meterTable: String {

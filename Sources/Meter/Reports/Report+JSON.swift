@@ -38,6 +38,19 @@ extension Report {
             })
         ))
     }
+    if kind == .usage {
+      fields.append(
+        (
+          "held",
+          .array(
+            held.map {
+              .object([
+                ("app", .string($0.app)), ("meter", .string($0.meter)), ("kind", .string($0.label)),
+                ("bytes", .integer($0.bytes)),
+              ])
+            })
+        ))
+    }
     fields += [
       (
         "sources",

@@ -13,6 +13,7 @@ extension Report {
       text +=
         by.contains(.meter) || by.contains(.destination) ? usageList(width) : usagePivot(width)
     }
+    text += heldTable
     let below = footnotes
     return below.isEmpty ? text : text + "\n" + below.joined(separator: "\n") + "\n"
   }
@@ -40,6 +41,34 @@ extension Report {
       return "Gap: nothing was measured from \(gap.start.rfc3339) to \(gap.end.rfc3339) (\(why))."
     }
     return lines + notes.map { "Note: \($0)." }
+  }
+
+  /// Kinds of storage that anybody holds, in the order of their names.
+  var heldKinds: [String] { Set(held.map(\.label)).sorted() }
+
+  /// Per app the bytes of each of `heldKinds`.
+  var heldByApp: [(app: String, bytes: [Int64])] {
+    let kinds = heldKinds
+    return Set(held.map(\.app)).sorted().map { app in
+      let mine = held.filter { $0.app == app }
+      return (
+        app, kinds.map { kind in mine.reduce(0) { $0 + ($1.label == kind ? $1.bytes : 0) } }
+      )
+    }
+  }
+
+  private var heldTable: String {
+    guard !held.isEmpty else { return "" }
+    var table = TextTable(
+      columns: [.init(title: "HELD NOW")]
+        + heldKinds.map { .init(title: TextTable.safe($0).uppercased(), isNumber: true) }
+        + [.init(title: "ALL", isNumber: true)])
+    for (app, bytes) in heldByApp {
+      table.rows.append(
+        [TextTable.safe(app)] + (bytes + [bytes.reduce(0, +)]).map { QuantityText.text($0, .bytes) }
+      )
+    }
+    return "\n" + table.text()
   }
 
   // MARK: - Usage

@@ -71,6 +71,15 @@ public struct Report: Sendable, Equatable {
     public var money: [String: [String: [Int64]]]
   }
 
+  /// A level: bytes of one kind.
+  public struct Held: Sendable, Equatable {
+    public var app: String
+    public var meter: String
+    /// `sqlite`, `data`, `objects`, `logs`, `code`.
+    public var label: String
+    public var bytes: Int64
+  }
+
   public var kind: ReportQuery.Kind
   public var by: [ReportQuery.Dimension]
   /// As answered: may be wider than asked where only coarser rollups are kept; `notes` says so.
@@ -87,6 +96,8 @@ public struct Report: Sendable, Equatable {
   public var timeline: Timeline
   /// Where each app's CPU and memory were read.
   public var sources: [String: [SampleSource]]
+  /// Usage up to now: what is held on disk, as last read. Empty for a time that is over: levels are kept only over time.
+  public var held: [Held]
   public var gaps: [MeterGap]
   /// What a reader must know: moved bounds, unpriced use.
   public var notes: [String]

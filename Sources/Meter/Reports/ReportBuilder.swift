@@ -21,7 +21,7 @@ struct ReportBuilder {
   }
 
   func build(
-    _ totals: [SeriesTotal], measuredUntil: WallTime, gaps: [MeterGap]
+    _ totals: [SeriesTotal], measuredUntil: WallTime, held: [Report.Held], gaps: [MeterGap]
   ) -> Report {
     var notes = boundNotes
     let rows =
@@ -31,7 +31,8 @@ struct ReportBuilder {
       measuredUntil: measuredUntil, rows: rows, totals: sums(rows),
       money: rows.reduce(into: [:]) { sums, row in
         if let charge = row.charge { sums[charge.currency, default: 0] += charge.micros }
-      }, timeline: timeline(totals), sources: sources(totals), gaps: gaps, notes: notes,
+      }, timeline: timeline(totals), sources: sources(totals), held: held, gaps: gaps,
+      notes: notes,
       prices: prices)
   }
 

@@ -13,6 +13,8 @@ public protocol CgroupHierarchy: Sendable {
   /// Nil without a cgroup: the launcher then counts through `/proc`.
   func usage(app: String, instance: String) -> ResourceUsage?
   func usage(app: String) -> ResourceUsage?
+  /// Who is in the leaf; nil without a cgroup.
+  func processes(app: String, instance: String) -> [Int32]?
   /// Forks of the app refused so far; the kernel counts them where the bound is set.
   func processLimitHits(app: String) -> UInt64
   /// Kills everything in the leaf; false when that takes other means.
@@ -50,6 +52,7 @@ public struct NoCgroups: CgroupHierarchy {
   }
   public func usage(app: String, instance: String) -> ResourceUsage? { nil }
   public func usage(app: String) -> ResourceUsage? { nil }
+  public func processes(app: String, instance: String) -> [Int32]? { nil }
   public func processLimitHits(app: String) -> UInt64 { 0 }
   public func kill(app: String, instance: String) -> Bool { false }
   public func removeLeaf(app: String, instance: String) -> Bool { true }

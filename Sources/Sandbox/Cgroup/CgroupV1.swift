@@ -108,6 +108,10 @@ public final class CgroupV1: CgroupHierarchy {
 
   public func usage(app: String) -> ResourceUsage? { usage(app) { directory($0, app) } }
 
+  public func processes(app: String, instance: String) -> [Int32]? {
+    directory("pids", app).child("run-" + instance).pids
+  }
+
   /// What is read of each, in this order.
   private static let files = [
     ("cpuacct", "cpuacct.usage"), ("cpuacct", "cpuacct.usage_user"), ("cpu", "cpu.stat"),

@@ -109,6 +109,8 @@ public final class CgroupV2: CgroupHierarchy {
     return usage
   }
 
+  public func processes(app: String, instance: String) -> [Int32]? { leaf(app, instance).pids }
+
   public func processLimitHits(app: String) -> UInt64 {
     directory(app).fields("pids.events")["max"] ?? 0
   }

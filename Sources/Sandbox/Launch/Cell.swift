@@ -41,6 +41,7 @@ final class Cell: Sendable {
   private let state: Mutex<State>
   let blockedCalls: AsyncStream<BlockedCall>
   private let blockedSink: AsyncStream<BlockedCall>.Continuation
+  let blockedCounts = BlockedCounts()
 
   /// Starts a launcher and gives it its CELL plan. Only on the reactor's thread.
   init(
@@ -176,6 +177,14 @@ final class Cell: Sendable {
       throw SandboxError(.cgroup, errno: ENOENT, "the cgroup's figures cannot be read")
     }
     return ProcessTree.usage(of: pid)
+  }
+
+  /// The processes that live inside now; none once it is over.
+  func processes() -> [ProcessFigures] {
+    let (isOver, root) = state.withLock { ($0.exit != nil, $0.lifecycle.initPID) }
+    if isOver { return [] }
+    let pids = context.cgroups.processes(app: context.appID, instance: context.instance)
+    return ProcessTree.list(pids ?? ProcessTree.below(root))
   }
 
   // MARK: on the reactor's thread
@@ -422,6 +431,8 @@ final class Cell: Sendable {
       close(listener)
       return
     }
-    NotificationServer(listener: listener, filter: filter, sink: blockedSink).start()
+    NotificationServer(
+      listener: listener, filter: filter, counts: blockedCounts, sink: blockedSink
+    ).start()
   }
 }

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 import CHostShims
 import Glibc
+import Synchronization
 
 /// Answers the calls a development guest is refused, with what production answers, and reports each
 /// once. One thread per guest: a guest that floods it slows only itself.
 final class NotificationServer: Sendable {
   private let listener: Int32
   private let filter: [FilterInstruction]
+  private let counts: BlockedCounts
   private let sink: AsyncStream<BlockedCall>.Continuation
 
   init(
-    listener: Int32, filter: [FilterInstruction], sink: AsyncStream<BlockedCall>.Continuation
+    listener: Int32, filter: [FilterInstruction], counts: BlockedCounts,
+    sink: AsyncStream<BlockedCall>.Continuation
   ) {
     self.listener = listener
     self.filter = filter
+    self.counts = counts
     self.sink = sink
   }
 
@@ -53,10 +57,29 @@ final class NotificationServer: Sendable {
       let errno = FilterEvaluator.run(filter, on: data)?.errno ?? ENOSYS
       _ = bh_notification_answer(listener, call.id, errno)
       let blocked = BlockedCall(data, errno: errno)
+      guard !BlockedCall.isNoise(blocked.name) else { continue }
+      counts.add(blocked.name)
       // LIMIT: 256 different calls; a guest cannot make the log endless.
-      guard !BlockedCall.isNoise(blocked.name), seen.count < 256, seen.insert(blocked).inserted
-      else { continue }
+      guard seen.count < 256, seen.insert(blocked).inserted else { continue }
       sink.yield(blocked)
+    }
+  }
+}
+
+/// How often each call was refused since somebody asked. LIMIT: 256 names, more than the filter refuses by name.
+final class BlockedCounts: Sendable {
+  private let counts = Mutex<[String: Int]>([:])
+
+  func add(_ name: String) {
+    counts.withLock { counts in
+      if counts.count < 256 || counts[name] != nil { counts[name, default: 0] += 1 }
+    }
+  }
+
+  func take() -> [String: Int] {
+    counts.withLock { counts in
+      defer { counts = [:] }
+      return counts
     }
   }
 }

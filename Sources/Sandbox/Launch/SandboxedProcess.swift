@@ -31,6 +31,13 @@ public final class SandboxedProcess: Sendable {
   /// - Throws: ``SandboxError`` when the kernel's files cannot be read.
   public func usage() throws(SandboxError) -> ResourceUsage { try cell.usage() }
 
+  /// The processes inside, by pid: the guest, its children, and the launcher that waits for them. Empty after the end.
+  public func processes() -> [ProcessFigures] { cell.processes() }
+
+  /// How often each system call was refused since this was asked last, by name. Only development mode tells: in
+  /// production the kernel answers by itself and counts nothing.
+  public func takeBlockedCounts() -> [String: Int] { cell.blockedCounts.take() }
+
   /// Refused system calls, once per call and argument; ends with the process. Empty outside
   /// development mode.
   public func blockedCalls() -> AsyncStream<BlockedCall> { cell.blockedCalls }

@@ -4,7 +4,8 @@ import GuestAPI
 import Meter
 import NIOCore
 
-/// `usage.get`: what the app used since it was installed, the same figures the operator sees.
+/// `usage.get`: what the app used since it was installed; `usage.cost`: what this month's use costs so far. The same
+/// figures the operator sees.
 struct UsageBroker: Broker {
   let app: String
   let book: MeterBook
@@ -12,14 +13,17 @@ struct UsageBroker: Broker {
   let queue: DispatchQueue
 
   func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
-    guard request.method == "usage.get" else {
+    let (app, book) = (app, book)
+    let read: @Sendable () throws(MeterError) -> JSONValue
+    switch request.method {
+    case "usage.get": read = { () throws(MeterError) in try book.usage(app: app).json }
+    case "usage.cost": read = { () throws(MeterError) in try book.cost(app: app).json }
+    default:
       return reply(.failure(HostError(.method, "", "this host has no method \(request.method)")))
     }
-    let (app, book) = (app, book)
     queue.async {
       do throws(MeterError) {
-        let usage = try book.usage(app: app)
-        reply(.result(usage.json, body: ByteBuffer()))
+        reply(.result(try read(), body: ByteBuffer()))
       } catch {
         reply(.failure(HostError(.internal, "meter", "usage cannot be read now", log: "\(error)")))
       }
@@ -48,6 +52,34 @@ extension AppUsage {
             "bytes": .int(level.bytes),
           ]
         }),
+    ]
+  }
+}
+
+extension AppCost {
+  /// `{since, until, lines: [{sku, title, priceVersion, currency, micros, quantity, unit, pricingUnit, per, meters:
+  /// [{meter, quantity}…]}…], totals: [{currency, micros}…]}`
+  var json: JSONValue {
+    [
+      "since": .string(since.rfc3339), "until": .string(until.rfc3339),
+      "lines": .array(lines.map(\.json)),
+      "totals": .array(
+        totals.sorted { $0.key < $1.key }.map {
+          ["currency": .string($0.key), "micros": .int($0.value)]
+        }),
+    ]
+  }
+}
+
+extension AppCost.Line {
+  fileprivate var json: JSONValue {
+    [
+      "sku": .string(sku), "title": .string(title), "priceVersion": .int(Int64(priceVersion)),
+      "currency": .string(currency), "micros": .int(micros), "quantity": .int(quantity),
+      "unit": .string(unit.rawValue), "pricingUnit": .string(pricingUnit.rawValue),
+      "per": .int(per),
+      "meters": .array(
+        meters.map { ["meter": .string($0.meter), "quantity": .int($0.quantity)] }),
     ]
   }
 }

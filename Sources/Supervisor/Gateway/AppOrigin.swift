@@ -29,7 +29,8 @@ package struct AppOrigin: Sendable {
 package protocol TrafficCounter: Sendable {
   func count(received bytes: Int)
   func count(sent bytes: Int)
-  func countRequest(status: Int)
+  /// - Parameter microseconds: from the end of the request's head to the end of its answer.
+  func countRequest(status: Int, microseconds: Int64)
   /// CPU time the gateway spent on the app's requests, in nanoseconds of its thread.
   func chargeHost(nanoseconds: Int64)
 }

@@ -128,8 +128,9 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     LogPipe.read(output.reading, into: log, as: .stdout, on: logGroup)
     LogPipe.read(errors.reading, into: log, as: .stderr, on: logGroup)
     let entry = ProcessTable.Entry(
-      app: guest.appID, origin: "\(guest.appID)/\(policy.instance)", startedAt: clock.monotonic()
-    ) { (try? process.usage()).map(ProcessReading.init) }
+      app: guest.appID, origin: "\(guest.appID)/\(policy.instance)", startedAt: clock.monotonic(),
+      read: { (try? process.usage()).map(ProcessReading.init) }, list: { process.processes() },
+      takeBlocked: { process.takeBlockedCounts() })
     meter.processes.insert(entry)
     if policy.development {
       Task { for await call in process.blockedCalls() { log.append(.host, call.description) } }

@@ -10,10 +10,11 @@ final class AppHandle: Sendable {
   let vault: AppVault
   let log: AppLog
   let traffic: TrafficMeter
+  let calls: CallStatistics
 
   init(
     id: String, runner: AppRunner, sql: SQLBroker, vault: AppVault, log: AppLog,
-    traffic: TrafficMeter
+    traffic: TrafficMeter, calls: CallStatistics
   ) {
     self.id = id
     self.runner = runner
@@ -21,6 +22,7 @@ final class AppHandle: Sendable {
     self.vault = vault
     self.log = log
     self.traffic = traffic
+    self.calls = calls
   }
 
   func origin(of app: InstalledApp) -> AppOrigin {

@@ -10,14 +10,21 @@ extension Supervisor: AccountOperations, HostOperations {
     let wanted = try text.map { [try find($0).app] } ?? registry.all
     var all: [AppStats] = []
     for app in wanted {
-      let book = meter.book
-      let usage = try await onQueue(meterQueue) { try book.usage(app: app.id) }
+      let usage = try await usageNow(of: app)
       all.append(stats(of: app, usage))
     }
     return all
   }
 
-  private func stats(of app: InstalledApp, _ usage: AppUsage) -> AppStats {
+  /// Up to this moment: rates are made of two of these.
+  func usageNow(of app: InstalledApp) async throws -> AppUsage {
+    try await onQueue(meterQueue) { [meter] in
+      meter.sample(app: app.id)
+      return try meter.book.usage(app: app.id)
+    }
+  }
+
+  func stats(of app: InstalledApp, _ usage: AppUsage) -> AppStats {
     let readings = meter.processes.of(app: app.id).compactMap { $0.read() }
     func sum(_ value: (ProcessReading) -> Int64?) -> Int64 {
       readings.reduce(0) { $0 + (value($1) ?? 0) }
@@ -30,11 +37,15 @@ extension Supervisor: AccountOperations, HostOperations {
       networkReceivedBytes: UInt64(
         usage.total(Meters.ingressReceived) + usage.total(Meters.egressReceived)),
       networkSentBytes: UInt64(usage.total(Meters.ingressSent) + usage.total(Meters.egressSent)),
-      requests: UInt64(usage.total(Meters.requests)))
+      requests: UInt64(usage.total(Meters.requests)), calls: UInt64(usage.total(Meters.calls)),
+      restarts: UInt64(usage.total(Meters.restarts)),
+      oomKills: UInt64(usage.total(Meters.oomKills)),
+      blockedCalls: UInt64(usage.total(Meters.blockedSyscalls)))
   }
 
   package func report(_ query: AdminAPI.ReportQuery) async throws -> RenderedReport {
-    let app = try query.app.map { try find($0).app.id }
+    let found = try query.app.map { try find($0).app }
+    let app = found?.id
     let now = clock.wall()
     let month = now.date
     let wanted = Meter.ReportQuery(
@@ -48,7 +59,12 @@ extension Supervisor: AccountOperations, HostOperations {
       accountID: "bulkhead", accountName: "Bulkhead", organisation: "Bulkhead",
       appNames: Dictionary(
         uniqueKeysWithValues: registry.all.map { ($0.id, $0.manifest.app.name) }))
-    return try await onQueue(meterQueue) {
+    return try await onQueue(meterQueue) { [meter] in
+      // Of one app the disk is read at once; of all, it is as old as the last survey.
+      if let found {
+        meter.survey(found)
+        meter.sample(app: found.id)
+      }
       // The lines up to this moment, not to the last tick: who asks wants to see what was just used.
       try book.tick()
       return try Self.render(try book.report(wanted), query, site)
@@ -153,7 +169,15 @@ extension Supervisor: AccountOperations, HostOperations {
         memoryLimitBytes: Int64(app.effectiveLimits.memoryBytes),
         storageLimitBytes: Int64(app.effectiveLimits.storageBytes))
     }
-    return meter.book.metrics(facts: facts, hostVersion: hostVersion).text()
+    var durations: [String: LatencyHistogram] = [:]
+    var calls: [String: CallStatistics] = [:]
+    for handle in apps.all {
+      durations[handle.id] = handle.traffic.durations
+      calls[handle.id] = handle.calls
+    }
+    return meter.book.metrics(
+      facts: facts, hostVersion: hostVersion, durations: durations, calls: calls
+    ).text()
   }
 }
 

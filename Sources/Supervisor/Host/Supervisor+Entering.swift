@@ -22,34 +22,39 @@ extension Supervisor {
       spec: spec, eventLoop: loop, starter: starter, watcher: watcher, journal: log)
     let hostWork = try HostWork(app: app.id, registry: meter.book.registry)
     let vault = vault(of: app)
-    let services = brokers(for: app.id, log: log, sql: sql, vault: vault)
+    let calls = CallStatistics()
+    let services = brokers(for: app.id, log: log, sql: sql, vault: vault, calls: calls)
     let runner = AppRunner(
       spec: spec, isEnabled: app.record.isEnabled, eventLoop: loop,
       starter: SecretsCheckingStarter(
         inner: starter, vault: vault,
         required: { [registry] in registry[app.id]?.manifest.requiredSecrets ?? [] }),
-      journal: log
+      journal: try MeteredJournal(log, app: app.id, registry: meter.book.registry)
     ) { started in
       if let socket = started.sqlSocket { sql.guestArrived(directSocket: socket) }
       return AppService(brokers: services, hostWork: hostWork) { sql.guestLeft() }
     }
     let handle = AppHandle(
       id: app.id, runner: runner, sql: sql, vault: vault, log: log,
-      traffic: try TrafficMeter(app: app.id, registry: meter.book.registry, hostWork: hostWork))
+      traffic: try TrafficMeter(app: app.id, registry: meter.book.registry, hostWork: hostWork),
+      calls: calls)
     apps.put(handle, origin: handle.origin(of: app))
     return handle
   }
 
   /// The brokers of one app. Each call is counted on its way.
   private func brokers(
-    for id: String, log: AppLog, sql: SQLBroker, vault: AppVault
+    for id: String, log: AppLog, sql: SQLBroker, vault: AppVault, calls: CallStatistics
   ) -> [String: any Broker] {
     let all: [String: any Broker] = [
       "sql": sql, "secrets": vault, "keys": vault, "log": LogBroker(log: log),
       "config": ConfigBroker { [registry] in registry[id]?.manifest.defaultConfig ?? [:] },
       "usage": UsageBroker(app: id, book: meter.book, queue: meterQueue),
     ]
-    return all.mapValues { CountedBroker(broker: $0, app: id, registry: meter.book.registry) }
+    return all.mapValues {
+      CountedBroker(
+        broker: $0, app: id, registry: meter.book.registry, statistics: calls, clock: clock)
+    }
   }
 
   private func vault(of app: InstalledApp) -> AppVault {

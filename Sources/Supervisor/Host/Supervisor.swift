@@ -64,7 +64,7 @@ public final class Supervisor: Sendable {
     registry = AppRegistry(dataDirectory: data, clock: clock)
     uids = UIDAllocator(isRoot: facts.isPrivileged)
     logs = LogShelf(dataDirectory: data, clock: clock)
-    meter = try Self.openMeter(data, clock: clock, logger: logger, registry: registry)
+    meter = try Self.openMeter(configuration, clock: clock, logger: logger, registry: registry)
     (masterKeyFile, keyRing) = try Self.openMasterKey(
       data, environment: environment, logger: logger)
     starter = SandboxStarter(
@@ -132,10 +132,16 @@ public final class Supervisor: Sendable {
   }
 
   private static func openMeter(
-    _ data: String, clock: MeterClock, logger: Logger, registry: AppRegistry
+    _ configuration: SupervisorConfiguration, clock: MeterClock, logger: Logger,
+    registry: AppRegistry
   ) throws(SupervisorError) -> MeterLoop {
+    let directory = "\(configuration.dataDirectory)/meter"
+    let opened = try LedgerOpener(directory: directory, random: randomBytes)
+      .open(configuration.ledger)
     do throws(MeterError) {
-      let book = try MeterBook(directory: "\(data)/meter", clock: clock)
+      let book = try MeterBook(
+        directory: directory, configuration: .init(host: opened.host), clock: clock,
+        ledger: opened.ledger)
       return MeterLoop(book: book, clock: clock, logger: logger) { registry.all }
     } catch { throw SupervisorError("the meter cannot be opened: \(error)") }
   }

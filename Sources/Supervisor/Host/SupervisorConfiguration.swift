@@ -21,12 +21,13 @@ public struct SupervisorConfiguration: Sendable {
   public var observation: (host: String, port: Int)?
   /// Blocked system calls are told in each app's log.
   public var development: Bool
+  public var ledger: LedgerChoice
 
   public init(
     dataDirectory: String, listenHost: String = "127.0.0.1", listenPort: Int = 8080,
     trustedProxies: [String] = [], identityHeader: String? = nil, allowWeaker: [String] = [],
     threads: Int? = nil, logLevel: String = "info", development: Bool = false,
-    observation: (host: String, port: Int)? = nil
+    observation: (host: String, port: Int)? = nil, ledger: LedgerChoice = .embedded
   ) {
     self.dataDirectory = dataDirectory
     self.listenHost = listenHost
@@ -38,6 +39,7 @@ public struct SupervisorConfiguration: Sendable {
     self.logLevel = logLevel
     self.development = development
     self.observation = observation
+    self.ledger = ledger
   }
 
   public var adminSocket: String { "\(dataDirectory)/admin.sock" }

@@ -15,6 +15,11 @@ final class MeterLoop: Sendable {
   private let clock: MeterClock
   private let logger: Logger
   private let apps: @Sendable () -> [InstalledApp]
+  /// Held from reading the kernel until the book has it. Readings recorded out of order would look like a counter that
+  /// went back, and one recorded after its process's last word would count everything a second time.
+  private let reading = Mutex<Void>(())
+  /// Apps whose storage has probably changed: a guest of theirs has ended.
+  private let dueForSurvey = Mutex<Set<String>>([])
   private let isStopping = Atomic<Bool>(false)
   /// Called after each tick: what was used may have changed what apps may do.
   private let afterTick = Mutex<(@Sendable () -> Void)?>(nil)
@@ -40,7 +45,7 @@ final class MeterLoop: Sendable {
     var next = clock.monotonic().value
     while !isStopping.load(ordering: .acquiring) {
       sample()
-      if second % Self.surveyEvery == 0 { survey() }
+      if second % Self.surveyEvery == 0 { survey() } else { surveyWhatIsDue() }
       if second % Self.tickEvery == Self.tickEvery - 1 { tick() }
       second += 1
       next += Self.sampleEvery * 1_000_000_000
@@ -63,12 +68,31 @@ final class MeterLoop: Sendable {
     }
   }
 
-  private func sample() {
-    let now = clock.monotonic()
-    let samples = processes.all.compactMap { entry in
-      entry.read().map { $0.sample(of: entry, now: now, isFinal: false) }
+  private func sample() { sample { processes.all } }
+
+  /// Reads one app's processes now, so that who asks sees this moment and not the last second. No I/O but the kernel's.
+  func sample(app: String) { sample { processes.of(app: app) } }
+
+  private func sample(_ entries: () -> [ProcessTable.Entry]) {
+    reading.withLock { _ in
+      let now = clock.monotonic()
+      let samples = entries().compactMap { entry in
+        countBlocked(entry)
+        return entry.read().map { $0.sample(of: entry, now: now, isFinal: false) }
+      }
+      record(samples, at: now)
     }
-    record(samples, at: now)
+  }
+
+  private func countBlocked(_ entry: ProcessTable.Entry) {
+    for (name, count) in entry.takeBlocked() {
+      do throws(MeterError) {
+        try book.registry.counter(Meters.blockedSyscalls, app: entry.app, label: name)
+          .add(Int64(count))
+      } catch {
+        logger.error("blocked calls were not metered", metadata: ["error": "\(error)"])
+      }
+    }
   }
 
   private func record(_ samples: [ResourceSample], at now: Nanoseconds) {
@@ -79,25 +103,42 @@ final class MeterLoop: Sendable {
   }
 
   /// The last word on a process that has ended: what it used since the last sample is not lost.
-  func finish(_ entry: ProcessTable.Entry, reading: ProcessReading?) {
-    processes.remove(origin: entry.origin)
-    guard let reading else { return book.forget(origin: entry.origin) }
-    let now = clock.monotonic()
-    record([reading.sample(of: entry, now: now, isFinal: true)], at: now)
+  func finish(_ entry: ProcessTable.Entry, reading last: ProcessReading?) {
+    dueForSurvey.withLock { _ = $0.insert(entry.app) }
+    reading.withLock { _ in
+      processes.remove(origin: entry.origin)
+      countBlocked(entry)
+      guard let last else { return book.forget(origin: entry.origin) }
+      let now = clock.monotonic()
+      record([last.sample(of: entry, now: now, isFinal: true)], at: now)
+    }
   }
 
   private func survey() {
-    for app in apps() {
-      for kind in StorageSurvey.kinds {
-        let survey = StorageSurvey.measure(StorageSurvey.path(of: kind, in: app.directory))
-        if survey.isCut {
-          logger.warning("storage was not counted to the end", metadata: ["app": "\(app.id)"])
-        }
-        do throws(MeterError) {
-          try book.registry.level(Meters.storage, app: app.id, label: kind).set(survey.bytes)
-        } catch {
-          logger.error("storage was not metered", metadata: ["error": "\(error)"])
-        }
+    dueForSurvey.withLock { $0 = [] }
+    for app in apps() { survey(app) }
+  }
+
+  private func surveyWhatIsDue() {
+    let due = dueForSurvey.withLock { due in
+      defer { due = [] }
+      return due
+    }
+    guard !due.isEmpty else { return }
+    for app in apps() where due.contains(app.id) { survey(app) }
+  }
+
+  /// Reads what an app holds on disk, now. Blocks on its file system.
+  func survey(_ app: InstalledApp) {
+    for kind in StorageSurvey.kinds {
+      let survey = StorageSurvey.measure(StorageSurvey.path(of: kind, in: app.directory))
+      if survey.isCut {
+        logger.warning("storage was not counted to the end", metadata: ["app": "\(app.id)"])
+      }
+      do throws(MeterError) {
+        try book.registry.level(Meters.storage, app: app.id, label: kind).set(survey.bytes)
+      } catch {
+        logger.error("storage was not metered", metadata: ["error": "\(error)"])
       }
     }
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Meter
+import Sandbox
 import Synchronization
 
 /// Every sealed process that runs, for the sampler. Its figures come from the kernel.
@@ -11,6 +12,13 @@ final class ProcessTable: Sendable {
     var startedAt: Nanoseconds
     /// Reads the kernel's counters; nil once they are gone.
     var read: @Sendable () -> ProcessReading?
+    /// The processes inside.
+    var list: @Sendable () -> [ProcessFigures] = { [] }
+    /// Refused system calls since this was asked last, by name.
+    var takeBlocked: @Sendable () -> [String: Int] = { [:] }
+
+    /// `guest`, `sql` or `compile`: the origin is `APP/ROLE-RUN-NUMBER`.
+    var role: String { String(origin.dropFirst(app.count + 1).prefix { $0 != "-" }) }
   }
 
   private let entries = Mutex<[String: Entry]>([:])

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import Meter
 
-/// Counts what passes the gateway for one app. Three atomic additions a request.
+/// Counts what passes the gateway for one app. Five atomic additions a request.
 final class TrafficMeter: TrafficCounter {
   private let received: MeterCounter
   private let sent: MeterCounter
   private let byClass: [MeterCounter]
   private let hostWork: HostWork
+  let durations = LatencyHistogram()
 
   init(app: String, registry: MeterRegistry, hostWork: HostWork) throws(MeterError) {
     self.hostWork = hostWork
@@ -22,20 +23,32 @@ final class TrafficMeter: TrafficCounter {
   func count(received bytes: Int) { received.add(Int64(bytes)) }
   func count(sent bytes: Int) { sent.add(Int64(bytes)) }
   func chargeHost(nanoseconds: Int64) { hostWork.add(nanoseconds: nanoseconds) }
-  func countRequest(status: Int) { byClass[min(max(status / 100, 1), 5) - 1].add(1) }
+  func countRequest(status: Int, microseconds: Int64) {
+    byClass[min(max(status / 100, 1), 5) - 1].add(1)
+    durations.observe(microseconds: microseconds)
+  }
 }
 
-/// Counts an app's calls to one area of the host, by method, on their way to the broker.
+/// Counts an app's calls to one area of the host, by method, on their way to the broker, and times them until the answer.
 struct CountedBroker: Broker {
   let broker: any Broker
   let app: String
   let registry: MeterRegistry
+  let statistics: CallStatistics
+  let clock: MeterClock
 
   func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
     // A meter that cannot be had (too many labels) must not cost the app its call.
     if let counter = try? registry.counter(Meters.calls, app: app, label: request.method) {
       counter.add(1)
     }
-    broker.handle(request, reply: reply)
+    let (statistics, clock, method, start) = (statistics, clock, request.method, clock.monotonic())
+    broker.handle(request) { answer in
+      let isFailure = if case .failure = answer { true } else { false }
+      statistics.observe(
+        method: method, isFailure: isFailure,
+        microseconds: (clock.monotonic() - start).value / 1_000)
+      reply(answer)
+    }
   }
 }

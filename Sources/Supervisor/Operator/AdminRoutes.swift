@@ -119,6 +119,9 @@ struct AdminRoutes {
       let app = request.uri.queryParameters["app"].map(String.init)
       return try Response(json: try await operations.stats(app))
     }
+    router.get("/v1/apps/:app/top") { _, context in
+      try Response(json: try await operations.top(try Self.app(context)))
+    }
     router.get("/v1/reports/:kind") { request, context in
       let report = try await operations.report(try Self.reportQuery(request, context))
       return Response(bytes: Array(report.text.utf8), mediaType: report.mediaType)

@@ -59,6 +59,8 @@ package protocol ResourceOperations: Sendable {
 package protocol AccountOperations: Sendable {
   /// The counters of every app, or of one, as they are now.
   func stats(_ app: String?) async throws -> [AppStats]
+  /// One app's processes, counters and limits, as they are now.
+  func top(_ app: String) async throws -> AppTop
   func report(_ query: ReportQuery) async throws -> RenderedReport
   func limits(_ app: String) async throws -> LimitReport
   func changeLimits(_ app: String, _ change: LimitChange) async throws -> LimitReport

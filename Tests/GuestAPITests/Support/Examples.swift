@@ -180,5 +180,23 @@ extension Example {
         ],
         "held": [["meter": "storage.sqlite", "label": "main", "bytes": 40_960]],
       ]),
+    request("usage-cost.request", 7, "usage.cost", [:]),
+    answer(
+      "usage-cost.answer", 7,
+      [
+        "since": "2026-03-01T00:00:00Z", "until": "2026-03-09T11:00:00Z",
+        "lines": [
+          [
+            "sku": "cpu", "title": "CPU", "priceVersion": 1, "currency": "EUR", "micros": 42_000,
+            "quantity": 7_200_000_000, "unit": "us", "pricingUnit": "core-hour",
+            "per": 3_600_000_000,
+            "meters": [
+              ["meter": "cpu.user", "quantity": 7_000_000_000],
+              ["meter": "cpu.system", "quantity": 200_000_000],
+            ],
+          ]
+        ],
+        "totals": [["currency": "EUR", "micros": 42_000]],
+      ]),
   ]
 }

@@ -72,6 +72,7 @@ final class FakeApp: HTTPBackend, TrafficCounter {
     var received = 0
     var sent = 0
     var statuses: [Int] = []
+    var microseconds: [Int64] = []
   }
 
   private let handler: Handler
@@ -95,7 +96,12 @@ final class FakeApp: HTTPBackend, TrafficCounter {
 
   func count(received bytes: Int) { traffic.withLock { $0.received += bytes } }
   func count(sent bytes: Int) { traffic.withLock { $0.sent += bytes } }
-  func countRequest(status: Int) { traffic.withLock { $0.statuses.append(status) } }
+  func countRequest(status: Int, microseconds: Int64) {
+    traffic.withLock {
+      $0.statuses.append(status)
+      $0.microseconds.append(microseconds)
+    }
+  }
 
   /// Answers with method, target and body, once the body is whole.
   static let echo: Handler = { exchange in

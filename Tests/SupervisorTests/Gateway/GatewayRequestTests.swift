@@ -292,6 +292,8 @@ private let get = "GET /x HTTP/1.1\r\nHost: a.localhost\r\n\r\n"
       #expect(fixture.app.counts.received == request.utf8.count + 5)
       #expect(fixture.app.counts.sent == answer.utf8.count)
       #expect(fixture.app.counts.statuses == [200])
+      #expect(fixture.app.counts.microseconds.count == 1)
+      #expect(fixture.app.counts.microseconds.allSatisfy { $0 >= 0 })
     }
   }
 

@@ -48,6 +48,17 @@ extension FakeHost {
         networkReceivedBytes: 0, networkSentBytes: 0, requests: 7)
     ]
   }
+  func top(_ app: String) async throws -> AppTop {
+    AppTop(
+      stats: try await stats(nil)[0], state: .running, uptimeSeconds: 3, limits: Self.limits,
+      budgets: [],
+      processes: [
+        AppProcess(
+          pid: 7, parent: 1, role: "guest", name: "python3", state: "S", threads: 2,
+          cpuSeconds: 0.5, memoryBytes: 1_024, startTicks: 99)
+      ],
+      requestDurations: .init(boundsSeconds: [1], counts: [2, 3], sumSeconds: 4.5))
+  }
   func report(_ query: ReportQuery) async throws -> RenderedReport {
     RenderedReport(
       mediaType: "text/csv; charset=utf-8",

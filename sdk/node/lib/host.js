@@ -25,9 +25,10 @@ const config = {
   get: async () => (await connection().request('config.get')).result.config,
 };
 
-/** What the app used so far, by meter. */
+/** What the app used so far, by meter, and what this month's use costs so far. */
 const usage = {
   get: async () => (await connection().request('usage.get')).result,
+  cost: async () => (await connection().request('usage.cost')).result,
 };
 
 module.exports = { log, config, usage };

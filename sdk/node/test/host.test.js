@@ -222,7 +222,8 @@ test('the first socket does where the second is absent or has ended', async (t) 
 test('log, config and usage', async (t) => {
   const logs = [];
   const [seen] = await shown(t, `
-    show(await guest.config.get(), await guest.usage.get(), guest.connection().config);
+    show(await guest.config.get(), await guest.usage.get(), await guest.usage.cost(),
+      guest.connection().config);
     await guest.log.info('hello', { n: 1 });
     await guest.log.write('error', 'bad');
     await guest.log.info('x', { bad: '\\ud800' }).catch((e) => show(e.code));
@@ -234,9 +235,10 @@ test('log, config and usage', async (t) => {
     await db.query('Q', Array(70_000).fill(1)).catch((e) => show(e.code));
     await db.batch(Array(3).fill(['Q', Array(30_000).fill(1)])).catch((e) => show(e.code));`, {
     host: { 'config.get': () => ({ config: { a: 1 } }), 'usage.get': () => ({ cpu: 2 }),
+      'usage.cost': () => ({ totals: [] }),
       'log.write': (params) => { logs.push(params); return {}; } },
   });
-  assert.deepEqual(seen, [{ a: 1 }, { cpu: 2 }, { colour: 'blue' }, 'params.text', 'params.value',
+  assert.deepEqual(seen, [{ a: 1 }, { cpu: 2 }, { totals: [] }, { colour: 'blue' }, 'params.text', 'params.value',
     'params.value', 'params.size', 'params.size', 'params.size', 'params.size']);
   assert.deepEqual(logs, [{ level: 'info', message: 'hello', fields: { n: 1 } },
     { level: 'error', message: 'bad' }]);

@@ -39,6 +39,7 @@ __all__ = [
     "Database",
     "Transaction",
     "config",
+    "cost",
     "keys",
     "log",
     "open",
@@ -158,6 +159,12 @@ async def config() -> dict[str, Any]:
 async def usage() -> dict[str, Any]:
     """What the app used so far, by meter."""
     found: dict[str, Any] = (await request("usage.get")).result
+    return found
+
+
+async def cost() -> dict[str, Any]:
+    """What this month's use costs so far, in millionths of a currency."""
+    found: dict[str, Any] = (await request("usage.cost")).result
     return found
 
 

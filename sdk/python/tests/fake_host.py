@@ -372,6 +372,8 @@ class FakeHost:
                 reply["result"] = {"config": {"colour": "green"}}
             elif method == "usage.get":
                 reply["result"] = {"cpu": 12}
+            elif method == "usage.cost":
+                reply["result"] = {"lines": [], "totals": [{"currency": "EUR", "micros": 7}]}
             elif method == "log.write":
                 self.logs.append(params)
                 reply["result"] = {}

@@ -219,6 +219,7 @@ class HostCalls(GuestTest):
             show(await db.query("SELECT count(*) FROM t"))
             show(await aio.config())
             show(await aio.usage())
+            show((await aio.cost())["totals"][0]["micros"])
             await aio.log("info", "hello", n=1)
             try:
                 await aio.request("no.such")
@@ -232,7 +233,7 @@ class HostCalls(GuestTest):
                 show("bulkhead.aio" in str(error))
         bulkhead.serve_asgi(app)
     """
-    EXPECTED = ("(3, 3)\n[0, 1, 2]\n[(4,)]\n{'colour': 'green'}\n{'cpu': 12}\n'method.unknown'\n"
+    EXPECTED = ("(3, 3)\n[0, 1, 2]\n[(4,)]\n{'colour': 'green'}\n{'cpu': 12}\n7\n'method.unknown'\n"
                 "{'colour': 'green'}\nTrue")
 
     def test_within_a_coroutine(self):

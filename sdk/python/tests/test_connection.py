@@ -11,12 +11,13 @@ class Calls(GuestTest):
                 log.info("hello", count=3, names=["a"])
                 log.write("error", "bad")
                 start("200 OK", [])
-                return [repr([config.get(), usage.get(), bulkhead.connection().config,
+                return [repr([config.get(), usage.get(), usage.cost()["totals"], bulkhead.connection().config,
                               bulkhead.connection().app["id"]]).encode()]
             bulkhead.serve(app)
         """)
         self.assertEqual(eval(host.http().body()), [
-            {"colour": "green"}, {"cpu": 12}, {"colour": "blue"}, "org.example.test"])
+            {"colour": "green"}, {"cpu": 12}, [{"currency": "EUR", "micros": 7}], {"colour": "blue"},
+            "org.example.test"])
         self.assertEqual(host.logs, [
             {"level": "info", "message": "hello", "fields": {"count": 3, "names": ["a"]}},
             {"level": "error", "message": "bad"}])

@@ -50,7 +50,7 @@ extension GatewayConnection {
     receiver?.close()
     receiver = nil
     guard answerFraming == nil else {
-      origin?.traffic.countRequest(status: answerStatus)
+      countRequest()
       return closeGracefully(lingers: false)
     }
     answerError(ErrorAnswer(error))
@@ -100,7 +100,7 @@ extension GatewayConnection {
     receiver?.exchange?.cancel()
     receiver?.close()
     receiver = nil
-    origin?.traffic.countRequest(status: answerStatus)
+    countRequest()
     closeGracefully(lingers: false)
     return false
   }
@@ -217,8 +217,15 @@ extension GatewayConnection {
     return parser.head.isHTTP11 ? .implied : .keepAlive
   }
 
+  /// Once for each request of an app, when its answer is whole or cut off.
+  private func countRequest() {
+    guard let traffic = origin?.traffic else { return }
+    let taken = NIODeadline.now() - requestBegan
+    traffic.countRequest(status: answerStatus, microseconds: taken.nanoseconds / 1_000)
+  }
+
   func finishAnswer() {
-    origin?.traffic.countRequest(status: answerStatus)
+    countRequest()
     if !decoder.isDone, let exchange = receiver?.exchange { exchange.abortBody() }
     receiver?.close()
     receiver = nil

@@ -24,6 +24,7 @@ extension GatewayConnection {
     inbox.moveReaderIndex(forwardBy: parser.skipped)
     headBytes = inbox.readSlice(length: parser.head.byteCount) ?? ByteBuffer()
     headSince = 0
+    requestBegan = .now()
     keepsAlive = parser.head.keepsAlive && !loop.isShuttingDown && !inputHasEnded
     decoder = BodyDecoder(parser.head)
     do throws(Refusal) {

@@ -63,6 +63,8 @@ final class GatewayConnection: ChannelDuplexHandler, @unchecked Sendable {
   var decoder = BodyDecoder(RequestHead())
   var gathered = ByteBuffer()
   var origin: AppOrigin?
+  /// When the head was whole.
+  var requestBegan = NIODeadline.now()
   var client = ClientPolicy.Client(ip: "", scheme: "http")
   var identity: Identity?
   var receiver: AnswerReceiver?
