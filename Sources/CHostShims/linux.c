@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +29,16 @@ int bh_pidfd_open(pid_t pid) { return (int)result(syscall(SYS_pidfd_open, pid, 0
 
 int bh_pidfd_signal(int pidfd, int number) {
   return (int)result(syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0));
+}
+
+int bh_bound_files(pid_t pid, uint64_t bytes, int *was_other) {
+  struct rlimit bound;
+  if (prlimit(pid, RLIMIT_FSIZE, NULL, &bound) < 0) return errno;
+  if (bound.rlim_cur == bytes) return 0;
+  bound.rlim_cur = bytes;
+  if (prlimit(pid, RLIMIT_FSIZE, &bound, NULL) < 0) return errno;
+  *was_other = 1;
+  return 0;
 }
 
 int bh_landlock_abi(void) {

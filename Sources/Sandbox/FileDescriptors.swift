@@ -31,11 +31,20 @@ enum KernelFile {
     return readAll(file)
   }
 
-  private static func readAll(_ file: Int32) -> String? {
+  /// For what may be longer: memory maps. LIMIT: 16 MiB, the lines of some 100,000 mappings.
+  static func readWhole(_ path: String) -> String? {
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    return readAll(file, bytesMax: 16 << 20)
+  }
+
+  private static func readAll(_ file: Int32, bytesMax: Int = 64 << 10) -> String? {
     guard lseek(file, 0, SEEK_SET) == 0 else { return nil }
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     var length = 0
-    while length < buffer.count {
+    while length < bytesMax {
+      if length == buffer.count { buffer += [UInt8](repeating: 0, count: buffer.count) }
       let count = buffer.withUnsafeMutableBytes {
         Glibc.read(file, $0.baseAddress?.advanced(by: length), $0.count - length)
       }

@@ -40,6 +40,11 @@ public struct Limits: Sendable, Codable, Equatable {
     self.fileBytes = fileBytes
   }
 
+  /// What comes on top of `processes` for one cell: its pid 1, and the launcher while it becomes the command.
+  package static let ownProcessesOfCell: UInt32 = 2
+  /// For an app as a whole: the guest's cell, the SQL worker's, and two that wait (``Launcher/prepare(_:)``).
+  package static let ownProcesses: UInt32 = 6
+
   /// Memory an app's processes may lock: enough for a language runtime's guard pages.
   static let lockedBytes: UInt64 = 1 << 20
 }

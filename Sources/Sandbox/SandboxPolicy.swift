@@ -26,16 +26,12 @@ public struct SandboxPolicy: Sendable, Codable, Equatable {
   public var uid: UInt32?
   /// Layers the operator explicitly does without.
   public var allowWeaker: Set<Layer>
-  /// Build the next cell as soon as this launch is done, so that a restart need not wait for it
-  /// (``Launcher/prepare(_:)``).
-  public var preparesNext: Bool
 
   public init(
     appID: String, instance: String, arguments: [String], environment: [String: String] = [:],
     workingDirectory: String = "/", binds: [Bind] = [], runtime: RuntimeView? = nil,
     limits: Limits = Limits(), profile: Profile = .standard, development: Bool = false,
-    uid: UInt32? = nil, allowWeaker: Set<Layer> = [],
-    preparesNext: Bool = false
+    uid: UInt32? = nil, allowWeaker: Set<Layer> = []
   ) {
     self.appID = appID
     self.instance = instance
@@ -49,7 +45,6 @@ public struct SandboxPolicy: Sendable, Codable, Equatable {
     self.development = development
     self.uid = uid
     self.allowWeaker = allowWeaker
-    self.preparesNext = preparesNext
   }
 
   /// Which system calls the filter allows. A manifest can choose among these and no further.

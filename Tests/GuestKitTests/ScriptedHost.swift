@@ -7,7 +7,8 @@ import GuestKit
 /// The other end of a guest's socket, played by the test. A thread of its own reads: a test that blocked would hold one of
 /// the few threads the guest's tasks run on.
 final class ScriptedHost {
-  private let socket: Int32
+  private let end: Descriptor
+  private var socket: Int32 { end.number }
   private var frames: AsyncStream<Frame>.Iterator
 
   struct HungUp: Error {}
@@ -18,20 +19,27 @@ final class ScriptedHost {
     _ = Glibc.signal(SIGPIPE, SIG_IGN)
     var pair: [Int32] = [-1, -1]
     guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0 else { throw HungUp() }
-    socket = pair[0]
-    let (mine, other) = (pair[0], pair[1])
+    let (mine, other) = (Descriptor(pair[0]), pair[1])
+    end = mine
     let (stream, continuation) = AsyncStream.makeStream(of: Frame.self)
     frames = stream.makeAsyncIterator()
     Thread.detachNewThread {
-      Self.read(from: mine) { continuation.yield($0) }
+      Self.read(from: mine.number) { continuation.yield($0) }
       continuation.finish()
-      close(mine)
     }
     let connection = Connection(descriptor: other, handler: handler)
     Task {
       await connection.run()
-      close(other)
+      // Shut and not closed: a handler that still answers must not write to whoever has the number next.
+      shutdown(other, Int32(SHUT_RDWR))
     }
+  }
+
+  /// Closed when neither the reader nor the test can use its number any more.
+  private final class Descriptor: Sendable {
+    let number: Int32
+    init(_ number: Int32) { self.number = number }
+    deinit { close(number) }
   }
 
   deinit { hangUp() }

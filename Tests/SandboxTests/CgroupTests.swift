@@ -30,7 +30,7 @@ struct CgroupTests {
     #expect(content("/app-a/memory.swap.max") == "0")
     #expect(content("/app-a/cpu.max") == "25000 100000")
     #expect(content("/app-a/cpu.weight") == "50")
-    #expect(content("/app-a/pids.max") == "12")
+    #expect(content("/app-a/pids.max") == "\(10 + Limits.ownProcesses)")
     #expect(content("/app-a/io.weight") == "default 50")
 
     let placement = try cgroups.makeLeaf(app: "a", instance: "1")

@@ -15,6 +15,8 @@ public struct AppStatus: Codable, Sendable, Equatable {
     case stopped
     /// The process was started and has not answered `initialize` yet.
     case starting
+    /// Asked to end, and not gone yet.
+    case stopping
     /// It crashed; the host waits before it tries again.
     case backoff
     /// It failed for good; `start` tries again.

@@ -15,6 +15,8 @@ int bh_openat2(int directory, const char *path, uint64_t flags, uint32_t mode, u
 int bh_pidfd_open(pid_t pid);
 /// pidfd_send_signal(2).
 int bh_pidfd_signal(int pidfd, int signal);
+/// prlimit(2) of the soft RLIMIT_FSIZE. `was_other` gets 1 when it was another. 0 or an errno.
+int bh_bound_files(pid_t pid, uint64_t bytes, int *was_other);
 /// The Landlock ABI of this kernel, 0 when it has none.
 int bh_landlock_abi(void);
 /// 1 when seccomp knows the action (SECCOMP_RET_*).

@@ -53,7 +53,7 @@ extension AppStatus.State {
     case .running: style.green
     case .failed, .backoff: style.red
     case .starting, .disabled: style.yellow
-    case .stopped: { $0 }
+    case .stopped, .stopping: { $0 }
     }
   }
 }

@@ -69,7 +69,7 @@ public final class CgroupV1: CgroupHierarchy {
     try cpu.set("cpu.cfs_quota_us", "\(max(1000, UInt64(limits.cpuCores * Double(period))))")
     // v1 counts shares from 2 with 1,024 as the equal one; v2's weight has 100.
     cpu.setIfPresent("cpu.shares", "\(max(2, UInt64(limits.cpuWeight) * 1024 / 100))")
-    try directory("pids", app).set("pids.max", "\(limits.processes + 2)")
+    try directory("pids", app).set("pids.max", "\(limits.processes + Limits.ownProcesses)")
     known.withLock { $0[app] = limits }
   }
 
@@ -96,6 +96,10 @@ public final class CgroupV1: CgroupHierarchy {
       try leaf.make()
       placement.joins.append(leaf.path + "/cgroup.procs")
       placement.removes.append(leaf.path)
+    }
+    if let limits = known.withLock({ $0[app] }) {
+      try directory("pids", app).child("run-" + instance)
+        .set("pids.max", "\(limits.processes + Limits.ownProcessesOfCell)")
     }
     let roots = (unified.map { [$0] } ?? []) + all
     placement.parents = roots.map { $0.child("app-" + app).path } + roots.map(\.path)

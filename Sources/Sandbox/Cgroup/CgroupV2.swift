@@ -57,8 +57,7 @@ public final class CgroupV2: CgroupHierarchy {
     try directory.set("cpu.weight", "\(limits.cpuWeight)")
     // Where the io controller is handed down: a share of the disk under contention, as for the cpu.
     directory.setIfPresent("io.weight", "default \(limits.cpuWeight)")
-    // One more per process of the app than the app may have: pid 1 of each cell counts too.
-    try directory.set("pids.max", "\(limits.processes + 2)")
+    try directory.set("pids.max", "\(limits.processes + Limits.ownProcesses)")
     known.withLock { $0[app] = limits }
   }
 
@@ -78,6 +77,9 @@ public final class CgroupV2: CgroupHierarchy {
     try leaf.make()
     // A guest that loses a process to the bound is not half a guest: all of the leaf goes.
     leaf.setIfPresent("memory.oom.group", "1")
+    if let limits = known.withLock({ $0[app] }) {
+      try leaf.set("pids.max", "\(limits.processes + Limits.ownProcessesOfCell)")
+    }
     return CgroupPlacement(
       into: leaf.path, removes: [leaf.path], parents: [directory(app).path, root.path])
   }

@@ -101,6 +101,7 @@ final class Cell: Sendable {
   // MARK: asked from anywhere
 
   var guestPID: Int32 { state.withLock { $0.lifecycle.guestPID } }
+  var initPID: Int32 { state.withLock { $0.lifecycle.initPID } }
 
   func kill() {
     _ = context.cgroups.kill(app: context.appID, instance: context.instance)

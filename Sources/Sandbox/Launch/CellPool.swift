@@ -27,14 +27,19 @@ final class CellPool: Sendable {
     }
   }
 
+  /// Whether a ready one waits.
+  func holds(_ key: Key) -> Bool {
+    waiting.withLock { $0.contains { $0.cell.isReady && $0.key == key } }
+  }
+
   /// Returns the cells that had to make room, for the caller to end.
   func put(_ cell: Cell, _ key: Key) -> [Cell] {
     waiting.withLock { waiting in
-      // Of one app and kind two are enough, and what no longer is ready never will be.
+      // Of one app and kind one is enough, and what no longer is ready never will be.
       var dropped = waiting.filter { !$0.cell.isReady }
       waiting.removeAll { !$0.cell.isReady }
       waiting.append((key, cell))
-      if waiting.count(where: { $0.key == key }) > 2,
+      if waiting.count(where: { $0.key == key }) > 1,
         let index = waiting.firstIndex(where: { $0.key == key })
       {
         dropped.append(waiting.remove(at: index))

@@ -54,7 +54,6 @@ public final class Launcher: Sendable {
     try descriptors.validate()
     let passed = descriptors.all
     let draft = try draft(policy, descriptors: passed.map { UInt32($0.inside) })
-    defer { if policy.preparesNext { prepareInBackground(policy) } }
     if let cell = pool.take(draft.key) {
       // One that died while it waited is no reason to fail: the next is built now.
       if case .success = await start(cell, draft.plan.start, passed) {
@@ -74,9 +73,10 @@ public final class Launcher: Sendable {
   /// Builds a cell for this policy ahead of need. The next ``launch(_:_:)`` that needs an equal one
   /// takes it; it never serves another app, and never twice. The policy's instance, command,
   /// environment and descriptors may differ by then. At most ``CellPool/countMax`` wait; the oldest
-  /// makes room.
+  /// makes room. One that waits already is enough: then nothing is done.
   public func prepare(_ policy: SandboxPolicy) async throws(SandboxError) {
     let draft = try draft(policy, descriptors: [])
+    if pool.holds(draft.key) { return }
     let number = prepared.add(1, ordering: .relaxed).newValue
     let cell = try await build(draft, instance: "ready-\(number)")
     if case .failure(let error) = await cell.waitForReadiness() {
@@ -92,12 +92,6 @@ public final class Launcher: Sendable {
       cell.kill()
       await cell.waitUntilGone()
     }
-  }
-
-  private func prepareInBackground(_ policy: SandboxPolicy) {
-    // Unstructured on purpose: the launch it follows must not wait for it, and failing only means
-    // that the next launch builds its own cell.
-    Task.detached(priority: .utility) { [weak self] in try? await self?.prepare(policy) }
   }
 
   private func start(_ cell: Cell, _ plan: StartPlan, _ passed: [LaunchDescriptors.Passed]) async

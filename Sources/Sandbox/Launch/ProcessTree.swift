@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// Figures of a process and its descendants from `/proc`, for hosts without a cgroup.
+/// A process and its descendants, from `/proc`.
 package enum ProcessTree {
-  /// LIMIT: 4,096 processes; more cannot be inside (``Limits/processes``).
+  /// Their figures, for hosts without a cgroup.
   static func usage(of root: pid_t) -> ResourceUsage {
     var usage = ResourceUsage(source: .proc)
-    guard root > 0 else { return usage }
     let tick = UInt64(1_000_000 / max(1, sysconf(Int32(_SC_CLK_TCK))))
     let page = UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
-    var queue = [root]
-    var seen = 0
-    while let pid = queue.popLast(), seen < 4096 {
-      seen += 1
+    for pid in members(of: root) {
       guard let stat = KernelFile.read("/proc/\(pid)/stat"), let figures = parse(stat: stat) else {
         continue
       }
@@ -20,12 +16,24 @@ package enum ProcessTree {
       usage.systemMicroseconds += figures.system * tick
       usage.memoryBytes += figures.residentPages * page
       usage.processes += figures.threads
-      for task in KernelFile.names(in: "/proc/\(pid)/task") {
-        let children = KernelFile.read("/proc/\(pid)/task/\(task)/children") ?? ""
-        queue += children.split(separator: " ").compactMap { pid_t($0) }
-      }
     }
     return usage
+  }
+
+  /// The process and all below it. LIMIT: 4,096 processes; more cannot be inside (``Limits/processes``).
+  static func members(of root: pid_t) -> [pid_t] {
+    guard root > 0 else { return [] }
+    var members = [root]
+    var next = 0
+    while next < members.count, members.count < 4096 {
+      let pid = members[next]
+      next += 1
+      for task in KernelFile.names(in: "/proc/\(pid)/task") {
+        let children = KernelFile.read("/proc/\(pid)/task/\(task)/children") ?? ""
+        members += children.split(separator: " ").compactMap { pid_t($0) }
+      }
+    }
+    return members
   }
 
   package struct Figures: Equatable {

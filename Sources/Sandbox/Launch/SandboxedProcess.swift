@@ -16,6 +16,9 @@ public final class SandboxedProcess: Sendable {
   /// The guest's pid as the host sees it. Only for display: signal through ``kill()``.
   public var pid: Int32 { cell.guestPID }
 
+  /// pid 1 of the cell as the host sees it.
+  var initPID: Int32 { cell.initPID }
+
   /// Ends the whole tree for good. Returns at once; ``waitForExit()`` tells when it is over.
   public func kill() { cell.kill() }
 

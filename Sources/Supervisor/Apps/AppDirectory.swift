@@ -4,6 +4,7 @@
 package struct AppDirectory: Sendable, Equatable {
   package let path: String
 
+  package init(path: String) { self.path = path }
   package init(dataDirectory: String, appID: String) { path = "\(dataDirectory)/apps/\(appID)" }
 
   /// What is installed: current version, grants, limits, whether it may run.

@@ -2,6 +2,7 @@
 import CHostShims
 import GuestAPI
 import Glibc
+import Logging
 import Meter
 import NIOCore
 import Sandbox
@@ -16,6 +17,8 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
   private let logGroup: any EventLoopGroup
   private let meter: MeterLoop
   private let clock: MeterClock
+  private let ready: ReadyCells
+  private let dataWatch = DataWatch()
   /// Tells apart what this run of the host started from what any other did.
   private let run: String
   private let count = Atomic<UInt64>(0)
@@ -23,7 +26,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
   init(
     launcher: Launcher, toolkit: Toolkit, allowWeaker: Set<Layer>,
     logs: @escaping @Sendable (String) -> AppLog, logGroup: any EventLoopGroup, meter: MeterLoop,
-    clock: MeterClock
+    clock: MeterClock, logger: Logger
   ) {
     self.launcher = launcher
     self.toolkit = toolkit
@@ -32,6 +35,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     self.logGroup = logGroup
     self.meter = meter
     self.clock = clock
+    ready = ReadyCells(launcher: launcher, logger: logger)
     run = String(clock.wall().microseconds, radix: 36)
   }
 
@@ -41,12 +45,16 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     let sql = hasSQL ? try SocketPair() : nil
     var passed = [LaunchDescriptors.Passed(host: socket.inside, inside: 3)]
     if let sql { passed.append(.init(host: sql.inside, inside: 4)) }
-    let policy = GuestPolicy(toolkit: toolkit).policy(
+    var policy = GuestPolicy(toolkit: toolkit).policy(
       for: guest, instance: nextInstance("guest"), allowWeaker: allowWeaker)
+    let isFull = await isDataFull(guest)
+    if isFull { policy.limits.fileBytes = 0 }
     do throws(HostError) {
       let process = try await launch(policy, guest, passed)
+      watchData(of: guest, process.process, startsFull: isFull)
       socket.closeInside()
       sql?.closeInside()
+      prepareNext(guest)
       return StartedGuest(process: process, socket: socket.outside, sqlSocket: sql?.outside)
     } catch {
       socket.closeBoth()
@@ -67,12 +75,57 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     do throws(HostError) {
       let process = try await launch(policy, guest, passed)
       socket.closeInside()
+      prepareNext(guest)
       return StartedGuest(process: process, socket: socket.outside, sqlSocket: nil)
     } catch {
       socket.closeBoth()
       throw error
     }
   }
+
+  // MARK: The data directory
+
+  private func isDataFull(_ guest: GuestSpec) async -> Bool {
+    guard guest.hasDataDirectory else { return false }
+    return await dataWatch.isFull(
+      AppDirectory(path: guest.appDirectory), storageMax: Int64(guest.limits.storageBytes))
+  }
+
+  private func watchData(of guest: GuestSpec, _ process: SandboxedProcess, startsFull: Bool) {
+    guard guest.hasDataDirectory else { return }
+    let watch = dataWatch.watch(
+      DataWatch.Guest(
+        directory: AppDirectory(path: guest.appDirectory),
+        storageMax: Int64(guest.limits.storageBytes), fileBytes: guest.limits.storageBytes,
+        process: process, journal: logs(guest.appID)),
+      startsFull: startsFull)
+    // Its own task: whoever started the guest has other things to wait for.
+    Task {
+      _ = await process.waitForExit()
+      watch.cancel()
+    }
+  }
+
+  // MARK: Cells ahead of need
+
+  /// Sees to it that a cell waits for the next start of the app's guest, and one for its SQL worker.
+  func prepareNext(_ guest: GuestSpec, after delay: Duration = ReadyCells.delay) {
+    let plans = GuestPolicy(toolkit: toolkit)
+    var policies = [plans.policy(for: guest, instance: "ready", allowWeaker: allowWeaker)]
+    if !guest.databases.isEmpty {
+      policies.append(
+        plans.sqlWorkerPolicy(for: guest, instance: "ready", allowWeaker: allowWeaker))
+    }
+    ready.order(policies, app: guest.appID, after: delay)
+  }
+
+  /// Ends what waits for an app's next start: its cells are of the old kind, or it is to stay stopped.
+  func discardPrepared(app: String) async { await ready.discard(app: app) }
+
+  /// No app will be started again.
+  func endPreparing() async { await ready.close() }
+
+  // MARK: Compiling
 
   /// How long compiling an app at install may take.
   static let compileTimeout: Duration = .seconds(60)
@@ -104,7 +157,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
 
   private func launch(
     _ policy: SandboxPolicy, _ guest: GuestSpec, _ passed: [LaunchDescriptors.Passed]
-  ) async throws(HostError) -> any GuestProcess {
+  ) async throws(HostError) -> SealedProcess {
     let output = try Pipe()
     let errors: Pipe
     do throws(HostError) { errors = try Pipe() } catch {
@@ -141,7 +194,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
 
 /// A sealed process whose last figures go to the meter when it ends.
 private final class SealedProcess: GuestProcess {
-  private let process: SandboxedProcess
+  let process: SandboxedProcess
   private let entry: ProcessTable.Entry
   private let meter: MeterLoop
 

@@ -116,8 +116,7 @@ extension Supervisor: AccountOperations, HostOperations {
         try registry.update(app.id) { $0.apply(change) }
       }
       let spec = spec(of: updated)
-      handle.sql.replace(spec: spec)
-      await handle.runner.replace(spec: spec)
+      await replace(spec, of: handle)
       return try await limits(app.id)
     }
   }

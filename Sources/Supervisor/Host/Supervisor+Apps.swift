@@ -17,7 +17,9 @@ extension Supervisor: AppOperations {
 
   package func doctor() async throws -> [AdminAPI.LayerReport] {
     let waived = Set(configuration.allowWeaker)
-    return launcher.facts.layers.map { AdminAPI.LayerReport($0, waived: waived) }
+    return launcher.facts.layers.map { AdminAPI.LayerReport($0, waived: waived) } + [
+      .dataDirectories
+    ]
   }
 
   /// What the operator has to know of every app that runs.
@@ -93,13 +95,21 @@ extension Supervisor: AppOperations {
     guard let handle = apps[app.id] else {
       let handle = try enter(app)
       handle.log.note(.installed, "installed \(what)")
+      starter.prepareNext(spec(of: app))
       return
     }
     apps.put(handle, origin: handle.origin(of: app))
     let spec = spec(of: app)
-    handle.sql.replace(spec: spec)
     handle.log.note(.upgraded, "installed \(what) over build \(installed.previousBuild ?? 0)")
+    await replace(spec, of: handle)
+  }
+
+  /// Another version, or other limits: a running guest is restarted, and so is what waits for it.
+  func replace(_ spec: GuestSpec, of handle: AppHandle) async {
+    await starter.discardPrepared(app: handle.id)
+    handle.sql.replace(spec: spec)
     await handle.runner.replace(spec: spec)
+    if registry[handle.id]?.record.isEnabled == true { starter.prepareNext(spec) }
   }
 
   func url(of app: InstalledApp) -> String {
@@ -112,6 +122,9 @@ extension Supervisor: AppOperations {
     return try await changing(app.id) {
       await handle.runner.stopNow(disable: true)
       handle.sql.guestLeft()
+      await starter.discardPrepared(app: app.id)
+      // Nobody writes any more to what is removed now.
+      await processesEnded(of: app.id)
       apps.remove(app.id)
       logs.forget(app.id)
       meter.book.remove(app: app.id)
@@ -147,6 +160,7 @@ extension Supervisor: AppOperations {
       try await setEnabled(app.id, false)
       await handle.runner.stopNow(disable: true)
       handle.sql.guestLeft()
+      await starter.discardPrepared(app: app.id)
       return try status(of: app.id)
     }
   }
@@ -200,5 +214,16 @@ extension Supervisor: AppOperations {
         root: app.directory.path, code: app.codeDirectory,
         data: app.manifest.run.hasDataDirectory ? app.directory.data : nil),
       layers: try await doctor(), installedAt: Date(rfc3339: app.record.installedAt))
+  }
+}
+
+extension AdminAPI.LayerReport {
+  /// How the bound on an app's files is kept. The same everywhere: it asks nothing of the file system.
+  static var dataDirectories: Self {
+    Self(
+      layer: "storage", state: .degraded,
+      detail:
+        "data directories are counted every 0.1 to 10 s; a full one takes no more writes (RLIMIT_FSIZE), and "
+        + "what is written between two counts comes on top. SQL databases are bounded to the page")
   }
 }

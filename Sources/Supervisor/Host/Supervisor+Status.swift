@@ -31,7 +31,8 @@ extension Supervisor {
 
   private static func state(_ state: RunnerState) -> AppStatus.State {
     switch state {
-    case .stopped, .stopping: .stopped
+    case .stopped: .stopped
+    case .stopping: .stopping
     case .disabled: .disabled
     case .starting: .starting
     case .running: .running

@@ -69,7 +69,7 @@ public final class Supervisor: Sendable {
       data, environment: environment, logger: logger)
     starter = SandboxStarter(
       launcher: launcher, toolkit: toolkit, allowWeaker: waived, logs: logs.log(of:),
-      logGroup: sideGroup, meter: meter, clock: clock)
+      logGroup: sideGroup, meter: meter, clock: clock, logger: logger)
     gateway = Gateway(
       origins: apps, group: group,
       options: try Self.gatewayOptions(configuration, apps: apps), logger: logger)
@@ -212,6 +212,9 @@ public final class Supervisor: Sendable {
     return logger
   }
 
+  /// How many apps have a cell waiting when the host has started: as many as there is room for, with a worker each.
+  static let readyAtStart = 8
+
   private func sweepAndLoad() throws {
     for leftover in launcher.sweep() {
       logger.notice("swept what an earlier host left", metadata: ["what": "\(leftover)"])
@@ -229,6 +232,9 @@ public final class Supervisor: Sendable {
         metadata: ["directory": "\(problem.directory)", "reason": "\(problem.reason)"])
     }
     for app in registry.all { try enter(app) }
+    for app in registry.all.filter(\.record.isEnabled).prefix(Self.readyAtStart) {
+      starter.prepareNext(spec(of: app), after: .zero)
+    }
     resumeMasterKeyRotation()
   }
 
@@ -258,6 +264,7 @@ public final class Supervisor: Sendable {
       for handle in apps.all { tasks.addTask { await handle.runner.stopNow(disable: false) } }
     }
     for handle in apps.all { handle.sql.guestLeft() }
+    await starter.endPreparing()
     await removeCgroups()
     await onQueue(meterQueue) { self.meter.stop() }
     await onQueue(storeQueue) { self.logs.closeAll() }
@@ -268,10 +275,7 @@ public final class Supervisor: Sendable {
 
   /// An orderly end leaves no cgroup behind. Workers that were just killed may hold theirs for a moment.
   private func removeCgroups() async {
-    for _ in 0..<20 {
-      if meter.processes.all.isEmpty { break }
-      try? await Task.sleep(for: .milliseconds(50))
-    }
+    await processesEnded()
     for app in registry.all { launcher.forget(app: app.id) }
     for leftover in launcher.sweep() {
       logger.notice("removed at the end", metadata: ["what": "\(leftover)"])
@@ -280,6 +284,14 @@ public final class Supervisor: Sendable {
     for _ in 0..<5 {
       for app in registry.all { launcher.forget(app: app.id) }
       try? await Task.sleep(for: .milliseconds(40))
+    }
+  }
+
+  /// Returns when every sealed process (of one app) has ended, or after two seconds.
+  func processesEnded(of app: String? = nil) async {
+    for _ in 0..<40 {
+      if !meter.processes.all.contains(where: { app == nil || $0.app == app }) { return }
+      try? await Task.sleep(for: .milliseconds(50))
     }
   }
 

@@ -64,11 +64,11 @@ final class ScriptedGuest: GuestProcess {
 
   /// Closes the socket as far as the host can see it, and lives on.
   func hangUp() {
-    let isFirst = isClosed.withLock { closed in
-      defer { closed = true }
-      return !closed
+    // With the lock held: whoever closes the number comes after.
+    isClosed.withLock { closed in
+      if !closed { shutdown(socket, Int32(SHUT_RDWR)) }
+      closed = true
     }
-    if isFirst { shutdown(socket, Int32(SHUT_RDWR)) }
   }
 
   /// Blocks until the host has ended it.

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import Dispatch
+import Glibc
+import Sandbox
+
+/// Counts what the data directories of running guests hold, and acts when one is full.
+final class DataWatch: Sendable {
+  struct Guest: Sendable {
+    var directory: AppDirectory
+    /// The app's limit, for all its stores together.
+    var storageMax: Int64
+    /// Largest file while there is room.
+    var fileBytes: UInt64
+    var process: SandboxedProcess
+    var journal: any AppJournal
+  }
+
+  private struct Count: Sendable {
+    var bytes: Int64
+    var entries: Int
+    /// What the other stores leave.
+    var bytesMax: Int64
+    var took: Duration
+  }
+
+  /// Walking blocks: one directory at a time, away from everything that answers.
+  private let queue = DispatchQueue(label: "bulkhead.data", qos: .utility)
+
+  /// Whether the directory is full, as a start has to know: then the guest starts without leave to write.
+  func isFull(_ directory: AppDirectory, storageMax: Int64) async -> Bool {
+    let count = await count(directory, storageMax, nil)
+    var quota = DataQuota(bytesMax: count.bytesMax)
+    return quota.take(bytes: count.bytes, entries: count.entries, bytesMax: count.bytesMax)
+      == .refuse
+  }
+
+  /// Watches until the task is cancelled.
+  func watch(_ guest: Guest, startsFull: Bool) -> Task<Void, Never> {
+    // Its own task: it lives as long as the guest, whom nobody waits for here.
+    Task.detached(priority: .utility) { [self] in
+      var quota = DataQuota(bytesMax: guest.storageMax)
+      if startsFull { note(guest, "its data directory is full: it started without leave to write") }
+      while !Task.isCancelled {
+        let count = await count(guest.directory, guest.storageMax, guest.process)
+        guard !Task.isCancelled else { return }
+        let wasFull = quota.refusedAt != nil
+        let action = quota.take(
+          bytes: count.bytes, entries: count.entries, bytesMax: count.bytesMax)
+        act(action, on: guest, count, isKnown: startsFull && !wasFull)
+        do {
+          try await Task.sleep(for: quota.pause(bytes: count.bytes, counting: count.took))
+        } catch { return }
+      }
+    }
+  }
+
+  private func act(_ action: DataQuota.Action, on guest: Guest, _ count: Count, isKnown: Bool) {
+    let figures = "\(count.bytes) bytes in \(count.entries) entries, of \(count.bytesMax)"
+    switch action {
+    case .none: break
+    case .refuse:
+      let problem = guest.process.boundFiles(bytes: 0).errno
+      guard problem == 0 else {
+        return end(guest, "its data directory is full (\(figures)) and writes cannot be refused")
+      }
+      if !isKnown {
+        note(
+          guest, "its data directory is full (\(figures)): writes are refused until it frees some")
+      }
+    case .hold:
+      if guest.process.boundFiles(bytes: 0).changed > 0 {
+        end(guest, "its data directory is full and it raised its own limit of writing")
+      }
+    case .allow:
+      let isAllowed = guest.process.boundFiles(bytes: guest.fileBytes).errno == 0
+      note(
+        guest,
+        "its data directory has room again (\(figures)): it may write"
+          + (isAllowed ? "" : " once it is restarted"))
+    case .end: end(guest, "its data directory grew although writes are refused (\(figures))")
+    }
+  }
+
+  private func end(_ guest: Guest, _ why: String) {
+    note(guest, why + ": ended")
+    guest.process.kill()
+  }
+
+  private func note(_ guest: Guest, _ text: String) { guest.journal.note(.storage, text) }
+
+  private func count(
+    _ directory: AppDirectory, _ storageMax: Int64, _ process: SandboxedProcess?
+  ) async -> Count {
+    await withCheckedContinuation { continuation in
+      queue.async {
+        let start = ContinuousClock.now
+        let data = StorageSurvey.measure(directory.data)
+        let others =
+          StorageSurvey.measure(directory.sql).bytes
+          + StorageSurvey.measure(directory.objects).bytes
+        var facts = stat()
+        let device = stat(directory.data, &facts) == 0 ? UInt64(facts.st_dev) : 0
+        let unlinked = process.map { Int64($0.unlinkedBytes(device: device)) } ?? 0
+        continuation.resume(
+          returning: Count(
+            bytes: data.bytes + unlinked,
+            // What is too deep to be counted counts as too much.
+            entries: data.isCut ? max(data.entries, DataQuota.entriesMax) : data.entries,
+            bytesMax: storageMax - others, took: .now - start))
+      }
+    }
+  }
+}
