@@ -21,7 +21,9 @@ public struct Bulkhead: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Host:",
-        subcommands: [ServeCommand.self, DoctorCommand.self, VersionCommand.self]),
+        subcommands: [
+          ServeCommand.self, DoctorCommand.self, SyscallsCommand.self, VersionCommand.self,
+        ]),
       CommandGroup(
         name: "Apps:",
         subcommands: [

@@ -297,6 +297,7 @@ class Host:
         self.data = data
         self.options = list(options)
         self.listen = "127.0.0.1:0"
+        self.under: List[str] = []
         self.process: Optional[subprocess.Popen] = None
         self.port = 0
         self._log = tempfile.TemporaryFile()
@@ -312,7 +313,7 @@ class Host:
         self._log.seek(0)
         self._log.truncate()
         self.process = subprocess.Popen(
-            [BIN, "serve", "--data", str(self.data), "--listen", self.listen, *self.options],
+            [*self.under, BIN, "serve", "--data", str(self.data), "--listen", self.listen, *self.options],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, start_new_session=True)
 
     def _has_spoken(self) -> bool:

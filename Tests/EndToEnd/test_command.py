@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
-from harness import BIN, App, EndToEndTest, Host, eventually, is_root, load_tests, run_command, skip  # noqa: F401
+from harness import BIN, ROOT, App, EndToEndTest, Host, eventually, is_root, load_tests, run_command, skip  # noqa: F401
 
 NUMBER = (int, float)
 
@@ -105,7 +106,7 @@ class ExitCodes(EndToEndTest):
         """Those that need nothing, and those that find nothing."""
         host = self.host()
         for arguments in (["--help"], ["--version"], ["help", "serve"], ["version"], ["ps"], ["status"],
-                          ["events"], ["doctor"], ["report", "usage"], ["report", "cost"],
+                          ["syscalls"], ["syscalls", "--native", "--json"], ["events"], ["doctor"], ["report", "usage"], ["report", "cost"],
                           ["stats", "--no-stream"]):
             with self.subTest(" ".join(arguments)):
                 host.command(*arguments)
@@ -462,6 +463,22 @@ class Serving(EndToEndTest):
         self.assertIn("org.e2e.bad", host.log)
         self.assertEqual(good.get("/hello").status, 200)
         self.assertEqual(list(host.ps()), [good.id])
+
+    def test_the_capabilities_of_the_systemd_unit_are_enough(self):
+        """A host with those of ops/bulkhead.service and no others runs, serves and stops an app with a database."""
+        if not is_root():
+            skip("root")
+        unit = (ROOT / "ops/bulkhead.service").read_text()
+        kept = re.search(r"^CapabilityBoundingSet=(.+)$", unit, re.MULTILINE).group(1).lower().split()
+        host = self.host(start=False)
+        host.under = ["setpriv", "--no-new-privs",
+                      "--bounding-set=-all," + ",".join(name.replace("cap_", "+") for name in kept)]
+        host.start()
+        app = self.python(host, more='[[sqlite]]\nname = "main"', run="data_dir = true")
+        app.ask("POST", "/notes", b"kept")
+        self.assertEqual(app.get("/notes").json, ["kept"])
+        self.assertEqual([one["layer"] for one in host.json("doctor") if one["state"] == "missing"], [])
+        self.assertEqual(host.stop(), 0)
 
     def test_a_weaker_sandbox_is_shown_wherever_the_operator_looks(self):
         """--allow-weaker: in the log at start, in doctor, in ps."""
