@@ -50,6 +50,8 @@ package struct AppRecord: Sendable, Equatable {
       let build = json["build"]?.int, let isEnabled = json["enabled"]?.bool,
       let grants = json["grants"]?.array, let installedAt = json["installedAt"]?.string
     else { return nil }
+    // One name below `versions/`, not a path.
+    guard !version.isEmpty, !version.hasPrefix("."), !version.contains("/") else { return nil }
     self.init(
       version: version, build: build, isEnabled: isEnabled, grants: grants.compactMap(\.string),
       installedAt: installedAt)

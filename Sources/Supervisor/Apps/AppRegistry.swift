@@ -15,6 +15,9 @@ package final class AppRegistry: Sendable {
     package var reason: String
   }
 
+  private static let stagingPrefix = ".staging-"
+  private static let removingPrefix = ".removing-"
+
   private let dataDirectory: String
   private let clock: MeterClock
   private let apps = Mutex<[String: InstalledApp]>([:])
@@ -42,8 +45,10 @@ package final class AppRegistry: Sendable {
     var problems: [Problem] = []
     for id in try directories() {
       let directory = AppDirectory(dataDirectory: dataDirectory, appID: id)
+      sweepStaging(directory)
       do throws(HostError) {
         guard let app = try read(directory) else { continue }
+        try checkPlace(of: app, in: id)
         apps.withLock { $0[app.id] = app }
       } catch {
         problems.append(Problem(directory: directory.path, reason: error.description))
@@ -57,18 +62,37 @@ package final class AppRegistry: Sendable {
     do throws(DurableFile.Failure) { try DurableFile.makeDirectory(path) } catch {
       throw HostError(.internal, "data", "the data directory cannot be used: \(error)")
     }
-    guard let stream = opendir(path) else {
-      throw HostError(.internal, "data", "\(path): \(String(cString: strerror(errno)))")
+    let names: [String]
+    do throws(DurableFile.Failure) {
+      names = try DirectoryListing.names(of: path).map(\.shown)
+    } catch {
+      throw HostError(.internal, "data", "the data directory cannot be read: \(error)")
     }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if !name.hasPrefix(".") { names.append(name) }
+    // What an uninstall had begun to remove when the host was killed.
+    for name in names where name.hasPrefix(Self.removingPrefix) {
+      _ = TreeRemoval.remove("\(path)/\(name)")
     }
-    return names.sorted()
+    return names.filter { !$0.hasPrefix(".") }.sorted()
+  }
+
+  /// Removes what an install had begun to copy when the host was killed.
+  private func sweepStaging(_ directory: AppDirectory) {
+    let names = (try? DirectoryListing.names(of: directory.versions).map(\.shown)) ?? []
+    for name in names where name.hasPrefix(Self.stagingPrefix) {
+      _ = TreeRemoval.remove(directory.version(name))
+    }
+  }
+
+  /// An app lies in the directory of its id, and no two answer at one origin.
+  private func checkPlace(of app: InstalledApp, in directory: String) throws(HostError) {
+    guard app.id == directory else {
+      throw HostError(
+        .internal, "record", "the directory holds \(app.id); rename it to the app's id")
+    }
+    if let other = all.first(where: { $0.manifest.app.origin == app.manifest.app.origin }) {
+      throw HostError(
+        .internal, "record", "\(other.id) already answers at \(app.manifest.app.origin).localhost")
+    }
   }
 
   /// Nil for a directory that only keeps the data of an app that was uninstalled.
@@ -113,8 +137,9 @@ extension AppRegistry {
     try check(manifest, against: previous)
     let directory = AppDirectory(dataDirectory: dataDirectory, appID: manifest.app.id)
     let name = try freeVersionName(directory, build: manifest.app.build)
-    let staging = "\(directory.versions)/.staging-\(name)"
+    let staging = directory.version(Self.stagingPrefix + name)
     _ = TreeRemoval.remove(staging)
+    var isPlaced = false
     do {
       try prepare(directory)
       guard mkdir(staging, 0o755) == 0 else {
@@ -128,6 +153,7 @@ extension AppRegistry {
       guard rename(staging, directory.version(name)) == 0 else {
         throw DurableFile.Failure(call: "rename", path: staging, errno: errno)
       }
+      isPlaced = true
       try DurableFile.syncDirectory(of: directory.version(name))
       var record = AppRecord(
         version: name, build: manifest.app.build, isEnabled: true, grants: grants,
@@ -141,6 +167,10 @@ extension AppRegistry {
         totals: (tree.totals.entries, tree.totals.bytes))
     } catch {
       _ = TreeRemoval.remove(staging)
+      // Unless the record already names it: then only the last sync failed, and the code must stay.
+      if isPlaced, (try? read(directory))?.record.version != name {
+        _ = TreeRemoval.remove(directory.version(name))
+      }
       if previous == nil { discardEmpty(directory) }
       throw Self.installError(error)
     }
@@ -148,7 +178,7 @@ extension AppRegistry {
 
   private static func installError(_ error: any Error) -> HostError {
     if let error = error as? HostError { return error }
-    if let failure = error as? DurableFile.Failure, failure.errno == ENOSPC {
+    if let failure = error as? DurableFile.Failure, [ENOSPC, EDQUOT].contains(failure.errno) {
       return HostError(
         .internal, "disk_full", "the disk is full; free some space and install again",
         log: failure.description)
@@ -224,16 +254,10 @@ extension AppRegistry {
 
   /// Removes versions nobody uses any more, all but the current and the one before.
   package func pruneVersions(of id: String, keeping previous: String?) {
-    guard let app = self[id], let stream = opendir(app.directory.versions) else { return }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      names.append(name)
-    }
-    closedir(stream)
-    for name in names where ![".", "..", app.record.version, previous].contains(name) {
+    guard let app = self[id],
+      let names = try? DirectoryListing.names(of: app.directory.versions).map(\.shown)
+    else { return }
+    for name in names where ![app.record.version, previous].contains(name) {
       _ = TreeRemoval.remove(app.directory.version(name))
     }
   }
@@ -268,8 +292,16 @@ extension AppRegistry {
       throw HostError(.internal, "record", "the app's record could not be removed: \(reason)")
     }
     apps.withLock { $0[id] = nil }
-    return keepData
-      ? TreeRemoval.remove(app.directory.versions) : TreeRemoval.remove(app.directory.path)
+    // Best effort: if the record came back after a power cut, `load` would name the app as broken.
+    try? DurableFile.syncDirectory(of: app.directory.record)
+    guard !keepData else { return TreeRemoval.remove(app.directory.versions) }
+    // Out of the way first, so that a host killed half way finishes the removal at its next start.
+    let removing = "\(dataDirectory)/apps/\(Self.removingPrefix)\(id)"
+    _ = TreeRemoval.remove(removing)
+    guard rename(app.directory.path, removing) == 0 else {
+      return TreeRemoval.remove(app.directory.path)
+    }
+    return TreeRemoval.remove(removing)
   }
 }
 

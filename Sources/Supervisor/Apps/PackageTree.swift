@@ -5,29 +5,34 @@ import Glibc
 
 /// Copies an app's files into the host's keeping. The tree is not trusted: nothing outside it is read, nothing but
 /// directories, regular files and symbolic links that stay inside it is accepted, and modes become 0644 or 0755.
-struct PackageTree {
-  struct Bounds: Sendable {
-    var entries = 100_000
-    var bytes: Int64 = 4 << 30
-    var depth = 64
+package struct PackageTree {
+  package struct Bounds: Sendable {
+    package var entries = 100_000
+    package var bytes: Int64 = 4 << 30
+    package var depth = 64
+    package init() {}
   }
 
-  struct Totals: Sendable, Equatable {
-    var entries = 0
-    var bytes: Int64 = 0
+  package struct Totals: Sendable, Equatable {
+    package var entries = 0
+    package var bytes: Int64 = 0
+    package init(entries: Int = 0, bytes: Int64 = 0) {
+      self.entries = entries
+      self.bytes = bytes
+    }
   }
 
   private let bounds: Bounds
-  private(set) var totals = Totals()
+  package private(set) var totals = Totals()
   private var buffer = [UInt8](repeating: 0, count: 131_072)
 
   /// Names left behind: they belong to the author's tools, not to the app.
-  static let ignored: Set<String> = [".git", ".hg", ".svn", "__pycache__", ".DS_Store"]
+  package static let ignored: Set<String> = [".git", ".hg", ".svn", "__pycache__", ".DS_Store"]
 
-  init(bounds: Bounds = Bounds()) { self.bounds = bounds }
+  package init(bounds: Bounds = Bounds()) { self.bounds = bounds }
 
   /// - Throws: `HostError` with area `params` for what the author must mend, `internal` for what the host could not do.
-  mutating func copy(from source: String, to target: String) throws(HostError) {
+  package mutating func copy(from source: String, to target: String) throws(HostError) {
     let from = open(source, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard from >= 0 else {
       throw HostError(.params, "directory", "\(source) cannot be opened: \(reason())")
@@ -56,6 +61,10 @@ struct PackageTree {
     HostError(.params, "package", "\(path): \(why)")
   }
 
+  private func tooMany(_ path: String) -> HostError {
+    refused(path.isEmpty ? "." : path, "more than \(bounds.entries) files and directories")
+  }
+
   private mutating func copyDirectory(
     from: Int32, to: Int32, path: String, depth: Int
   ) throws(HostError) {
@@ -65,7 +74,7 @@ struct PackageTree {
     for name in try entries(of: from, path: path) where !Self.ignored.contains(name) {
       totals.entries += 1
       guard totals.entries <= bounds.entries else {
-        throw refused(path, "more than \(bounds.entries) files and directories")
+        throw tooMany(path)
       }
       let inner = path.isEmpty ? name : "\(path)/\(name)"
       var facts = stat()
@@ -82,20 +91,19 @@ struct PackageTree {
   }
 
   private func entries(of directory: Int32, path: String) throws(HostError) -> [String] {
-    // A descriptor of its own: closedir closes what fdopendir was given.
-    let own = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard own >= 0, let stream = fdopendir(own) else { throw refused(path, reason()) }
-    defer { closedir(stream) }
+    let found: [FileName]
+    do throws(DurableFile.Failure) {
+      found = try DirectoryListing.names(of: directory, max: bounds.entries)
+    } catch {
+      guard error.errno != E2BIG else { throw tooMany(path) }
+      throw refused(path, String(cString: strerror(error.errno)))
+    }
     var names: [String] = []
-    while let entry = readdir(stream) {
-      let bytes = withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
-      guard let name = String(validating: bytes, as: UTF8.self) else {
-        throw refused(path, "holds a name that is not UTF-8")
+    for name in found {
+      guard let text = name.text else {
+        throw refused(path, "holds a name that is not UTF-8 (\(name.shown))")
       }
-      if name != ".", name != ".." { names.append(name) }
-      guard names.count <= bounds.entries else {
-        throw refused(path, "more than \(bounds.entries) files and directories")
-      }
+      names.append(text)
     }
     return names.sorted()
   }
@@ -123,6 +131,10 @@ struct PackageTree {
     var facts = stat()
     guard fstat(source, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
       throw refused(path, "changed while it was installed")
+    }
+    // A sparse file is refused by its length, not after its zeros have filled the disk.
+    guard Int64(facts.st_size) <= bounds.bytes - totals.bytes else {
+      throw refused(path, "the app is larger than \(bounds.bytes) bytes")
     }
     let mode: mode_t = facts.st_mode & 0o111 != 0 ? 0o755 : 0o644
     let target = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
@@ -163,13 +175,15 @@ struct PackageTree {
   }
 
   /// Whether a relative link cannot leave the tree, judged by its text alone.
-  static func staysInside(link: String, target: String) -> Bool {
+  ///
+  /// `..` may stand only at the beginning: there it climbs from the directory the link lies in, which was walked and is
+  /// real. Behind a name it would climb from wherever that name leads, which may be another link: `up -> ../..` and
+  /// `out -> a/b/up/..` each look harmless.
+  package static func staysInside(link: String, target: String) -> Bool {
     guard !target.hasPrefix("/") else { return false }
-    var depth = link.split(separator: "/").count - 1
-    for part in target.split(separator: "/") {
-      if part == ".." { depth -= 1 } else if part != "." { depth += 1 }
-      if depth < 0 { return false }
-    }
-    return true
+    let parts = target.split(separator: "/").filter { $0 != "." }
+    let climbs = parts.prefix { $0 == ".." }.count
+    guard !parts.dropFirst(climbs).contains("..") else { return false }
+    return climbs <= link.split(separator: "/").count - 1
   }
 }

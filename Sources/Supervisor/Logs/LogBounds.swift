@@ -12,7 +12,15 @@ package enum LogBounds {
   package static let rateBytes = 262_144
   /// What it may print at once above that.
   package static let burstBytes = 1 << 20
-  /// Entries that wait for one slow `logs -f`; older ones are dropped, and the follower is told.
+  /// What must have gathered of the burst before an app that printed too much is heard again: about a second's worth, so
+  /// that a flood is told of once a second and not with every line that slips through.
+  package static let resumeBytes = 262_144
+  /// How long the host does not listen to an app that printed too much. With the 64 KiB of a pipe it reads, only to drop
+  /// it, at most 64 MB of a flood a second; the app is slowed to that and never stopped.
+  package static let pauseMilliseconds: Int64 = 1
+  /// Bytes of one app that wait for the disk; more is dropped and counted.
+  package static let pendingBytesMax = 4 << 20
+  /// Entries that wait for one slow `logs -f`; what comes then is left out, and the follower is told where.
   package static let followerEntriesMax = 1_024
 }
 
@@ -20,9 +28,10 @@ package enum LogBounds {
 package struct LogAllowance: Sendable {
   private var tokens = Double(LogBounds.burstBytes)
   private var last: Int64?
+  private var isExhausted = false
   /// What was refused since `takeDropped` was last asked.
-  private(set) var droppedLines = 0
-  private(set) var droppedBytes = 0
+  package private(set) var droppedLines = 0
+  package private(set) var droppedBytes = 0
 
   package init() {}
 
@@ -33,13 +42,20 @@ package struct LogAllowance: Sendable {
       tokens = min(Double(LogBounds.burstBytes), tokens + refill)
     }
     last = max(last ?? nanoseconds, nanoseconds)
-    guard tokens >= Double(bytes) else {
-      droppedLines += 1
-      droppedBytes += bytes
+    guard tokens >= Double(max(bytes, isExhausted ? LogBounds.resumeBytes : 0)) else {
+      isExhausted = true
+      drop(bytes: bytes)
       return false
     }
+    isExhausted = false
     tokens -= Double(bytes)
     return true
+  }
+
+  /// Counts a line that is not kept.
+  package mutating func drop(lines: Int = 1, bytes: Int) {
+    droppedLines += lines
+    droppedBytes += bytes
   }
 
   /// What was dropped so far, once.

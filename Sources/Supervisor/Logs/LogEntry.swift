@@ -41,8 +41,8 @@ package struct LogEntry: Sendable, Equatable {
   }
 
   /// Reads a line back; nil for one that a crash cut short.
-  init?(line: Substring) {
-    guard let json = try? JSONParser.parse(String(line)), let time = json["time"]?.string,
+  init?(line: ArraySlice<UInt8>) {
+    guard let json = try? JSONParser.parse(Array(line)), let time = json["time"]?.string,
       let at = WallTime(rfc3339: time), let source = json["stream"]?.string.flatMap(Source.init),
       let text = json["text"]?.string
     else { return nil }

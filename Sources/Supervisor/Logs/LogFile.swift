@@ -17,8 +17,8 @@ final class LogFile {
 
   /// Appends whole lines. A full disk is remembered in `failure` and tried again with the next line.
   func append(_ bytes: [UInt8]) {
-    if size + bytes.count > LogBounds.fileBytesMax, size > 0 { rotate() }
-    guard openIfNeeded() else { return }
+    guard openIfNeeded(), makeRoom(for: bytes.count) else { return }
+    let before = size
     var written = 0
     while written < bytes.count {
       let count = bytes.withUnsafeBytes {
@@ -27,6 +27,8 @@ final class LogFile {
       if count < 0, errno == EINTR { continue }
       guard count > 0 else {
         failure = String(cString: strerror(errno))
+        // Half a line would spoil the next one as well.
+        if ftruncate(descriptor, before) == 0 { size = before }
         return
       }
       written += count
@@ -38,12 +40,32 @@ final class LogFile {
   private func openIfNeeded() -> Bool {
     if descriptor >= 0 { return true }
     mkdir(directory, 0o700)
-    descriptor = open(path(0), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    descriptor = open(path(0), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else {
       failure = String(cString: strerror(errno))
       return false
     }
     size = Int(lseek(descriptor, 0, SEEK_END))
+    endCutLine()
+    return true
+  }
+
+  /// A crash may have left half a line: it must not swallow the next.
+  private func endCutLine() {
+    var last: UInt8 = 0
+    guard size > 0, pread(descriptor, &last, 1, size - 1) == 1, last != UInt8(ascii: "\n") else {
+      return
+    }
+    var newline = UInt8(ascii: "\n")
+    if write(descriptor, &newline, 1) == 1 { size += 1 }
+  }
+
+  private func makeRoom(for count: Int) -> Bool {
+    guard size > 0, size + count > LogBounds.fileBytesMax else { return true }
+    rotate()
+    guard openIfNeeded() else { return false }
+    // The files could not be renamed: the bound holds all the same.
+    if size > 0, ftruncate(descriptor, 0) == 0 { size = 0 }
     return true
   }
 
@@ -68,9 +90,13 @@ final class LogFile {
     var entries: [LogEntry] = []
     for index in 0..<LogBounds.filesMax where entries.count < count {
       guard let bytes = read(path(index)) else { continue }
-      let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-      let wanted = lines.suffix(count - entries.count)
-      entries.insert(contentsOf: wanted.compactMap { LogEntry(line: $0) }, at: 0)
+      // From the end, so that a line that cannot be read does not count as one of those asked for.
+      var found: [LogEntry] = []
+      for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
+        if entries.count + found.count == count { break }
+        if let entry = LogEntry(line: line) { found.append(entry) }
+      }
+      entries.insert(contentsOf: found.reversed(), at: 0)
     }
     return entries
   }

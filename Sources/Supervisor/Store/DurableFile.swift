@@ -2,17 +2,19 @@
 import Glibc
 
 /// Small files that must survive a power cut whole.
-enum DurableFile {
+package enum DurableFile {
   /// A failed system call on a file, for the host's log.
-  struct Failure: Error, CustomStringConvertible {
-    var call: String
-    var path: String
-    var errno: Int32
-    var description: String { "\(call) \(path): \(String(cString: strerror(errno)))" }
+  package struct Failure: Error, CustomStringConvertible {
+    package var call: String
+    package var path: String
+    package var errno: Int32
+    package var description: String { "\(call) \(path): \(String(cString: strerror(errno)))" }
   }
 
   /// Replaces the file: written beside it, synced, renamed, and the directory synced (rename(2), fsync(2)).
-  static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600) throws(Failure) {
+  package static func replace(_ path: String, with bytes: [UInt8], mode: mode_t = 0o600)
+    throws(Failure)
+  {
     let temporary = path + ".new"
     let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
     guard file >= 0 else { throw Failure(call: "open", path: temporary, errno: errno) }
@@ -26,7 +28,9 @@ enum DurableFile {
     }
     close(file)
     guard rename(temporary, path) == 0 else {
-      throw Failure(call: "rename", path: path, errno: errno)
+      let reason = errno
+      unlink(temporary)
+      throw Failure(call: "rename", path: path, errno: reason)
     }
     try syncDirectory(of: path)
   }
@@ -55,7 +59,7 @@ enum DurableFile {
   }
 
   /// A whole file of at most `max` bytes.
-  static func read(_ path: String, max: Int) throws(Failure) -> [UInt8] {
+  package static func read(_ path: String, max: Int) throws(Failure) -> [UInt8] {
     let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
     guard file >= 0 else { throw Failure(call: "open", path: path, errno: errno) }
     defer { close(file) }
@@ -72,7 +76,7 @@ enum DurableFile {
   }
 
   /// `mkdir -p` with the mode for what it makes.
-  static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(Failure) {
+  package static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(Failure) {
     if mkdir(path, mode) == 0 || errno == EEXIST { return }
     guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
       throw Failure(call: "mkdir", path: path, errno: errno)
