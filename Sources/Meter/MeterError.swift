@@ -3,8 +3,6 @@ import SQLite
 
 /// Why the meter refused or failed. Each case says what, why and what to do next in `description`.
 public enum MeterError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// A text from the kernel that is not what it documents.
-  case unreadable(what: String, why: String)
   /// A file written by a newer version of this program. It was not touched.
   case newerFile(file: String, version: Int64, supported: Int64)
   /// A file that is not ours: it carries another application's mark.
@@ -26,8 +24,6 @@ public enum MeterError: Error, Sendable, Equatable, CustomStringConvertible {
 
   public var description: String {
     switch self {
-    case .unreadable(let what, let why):
-      "cannot read \(what): \(why). No figure was taken from it."
     case .newerFile(let file, let version, let supported):
       "\(file) has version \(version) and this program knows \(supported): "
         + "it was written by a newer version. Run that version, or restore an older copy."

@@ -118,6 +118,44 @@ struct ReportTests {
     #expect((parsed?["rows"] as? [Any])?.count == 4)
   }
 
+  @Test("a report of more rows than the memory is meant for is refused by name")
+  func tooLarge() throws {
+    let directory = try TemporaryDirectory()
+    let time = ManualClock("2026-03-09T00:00:00Z")
+    var configuration = MeterBook.Configuration()
+    configuration.reportRowsMax = 10
+    let book = try MeterBook(
+      directory: directory.path, configuration: configuration, clock: time.clock)
+    for _ in 0..<12 {
+      for app in ["a", "b"] {
+        try book.registry.counter(Meters.requests, app: app, label: "2xx").add(1)
+      }
+      time.advance(seconds: 3_600)
+      try book.tick()
+    }
+    func rows(_ by: [ReportQuery.Dimension], _ apps: [String] = []) throws -> Int {
+      try book.report(
+        ReportQuery(
+          kind: .usage, apps: apps, by: by, since: WallTime(rfc3339: "2026-03-08")!,
+          until: time.wall)
+      ).rows.count
+    }
+    #expect(try rows([.app]) == 2)
+    #expect(throws: MeterError.self) { try rows([.app, .hour]) }
+    #expect(throws: MeterError.self) { try rows([.hour], ["a"]) }
+    #expect(try rows([.app, .day]) == 2)
+    for _ in 0..<100 {
+      try book.registry.counter(Meters.requests, app: "a", label: "2xx").add(1)
+      time.advance(seconds: 3_600)
+      try book.tick()
+    }
+    #expect {
+      try rows([.app, .hour])
+    } throws: { error in
+      "\(error)".contains("more than 80 sums by hour or day")
+    }
+  }
+
   @Test("an empty report and a wrong time say so")
   func empty() throws {
     let directory = try TemporaryDirectory()

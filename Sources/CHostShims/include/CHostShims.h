@@ -14,6 +14,10 @@ int bh_sqlite_config(struct sqlite3 *db, int option, int value);
 /// syncfs(2): writes out the file system that `fd` lies on. 0, or -1 with errno.
 int bh_syncfs(int fd);
 
+/// Names the calling thread for ps and /proc: at most 15 bytes, longer names are refused by the kernel's library.
+/// pthread_setname_np(3). 0, or an error's number.
+int bh_name_thread(const char *name);
+
 /// pipe2(2). 0, or -1 with errno.
 int bh_pipe2(int ends[2], int flags);
 

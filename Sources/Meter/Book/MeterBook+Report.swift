@@ -7,7 +7,8 @@ extension MeterBook {
   public static let hourReportDaysMax: Int64 = 400
 
   /// Answers a query from the stored lines, up to the last tick. Blocks.
-  /// - Throws: `invalid` for a time that ends before it begins or is too long for its rows.
+  /// - Throws: `invalid` for a time that ends before it begins or is too long for its rows; `tooMany` past
+  ///   `Configuration.reportRowsMax` rows.
   public func report(_ query: ReportQuery) throws(MeterError) -> Report {
     guard query.since < query.until else {
       throw .invalid(
@@ -29,7 +30,8 @@ extension MeterBook {
       let apps = Set(query.apps)
       let wanted = { (key: SeriesKey) in apps.isEmpty || apps.contains(key.app) }
       var totals = try store.totals(
-        plan, rows: bucket, where: wanted, isPeak: { definitions[$0]?.kind == .peak })
+        plan, rows: bucket, max: 8 * configuration.reportRowsMax, where: wanted,
+        isPeak: { definitions[$0]?.kind == .peak })
       totals += unsettledRows(plan, bucket, where: wanted)
       let gaps = try store.attempt { () throws(SQLiteError) in
         try store.gaps(since: plan.since, until: plan.until)
@@ -39,9 +41,15 @@ extension MeterBook {
         definitions: definitions, prices: prices, now: clock.wall())
       let measured = memory.withLock { $0.time.wall }
       let isUpToNow = query.kind == .usage && plan.until >= measured
-      return builder.build(
+      let report = builder.build(
         totals, measuredUntil: measured, held: isUpToNow ? heldNow(where: wanted) : [],
         gaps: gaps)
+      guard report.rows.count <= configuration.reportRowsMax else {
+        throw .tooMany(
+          what: "rows in one report; ask for one app or a shorter time",
+          max: configuration.reportRowsMax)
+      }
+      return report
     }
   }
 

@@ -19,6 +19,8 @@ public final class MeterBook: Sendable {
     public var postingInterval: Nanoseconds
     /// How long the embedded ledger keeps settled transfers; nil for ever. Balances always stay.
     public var ledgerRetention: Nanoseconds?
+    /// Rows of one report; what would have more is refused by name, and the sums behind them are bounded likewise.
+    public var reportRowsMax = 500_000
     /// SHA-256, for the names of ledger accounts and transfers.
     public var hash: @Sendable ([UInt8]) -> [UInt8]
 

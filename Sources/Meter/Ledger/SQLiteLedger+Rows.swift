@@ -180,6 +180,7 @@ extension SQLiteLedger {
     try insert.bind(integer: Int64(transfer.flags.rawValue), at: 13)
     try insert.bind(integer: stored.state.rawValue, at: 14)
     try insert.finish()
+    greatestID = max(greatestID, transfer.id)
   }
 
   private func bindOptional(

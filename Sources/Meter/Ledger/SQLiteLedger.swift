@@ -17,6 +17,9 @@ public final class SQLiteLedger: Ledger {
   private var lastTimestamp: UInt64
   /// Whether any id was ever burnt; most ledgers have none, and then need not ask for each.
   var hasBurnt: Bool
+  /// The greatest id of a transfer in the file. Ids are time-ordered, as TigerBeetle recommends, so nearly every new one
+  /// is greater and need not be looked for.
+  var greatestID: UInt128
   /// Accounts as the file has them. Dropped when a batch fails or another process wrote.
   var cache: [UInt128: LedgerAccount] = [:]
   /// LIMIT: accounts kept in memory, about 200 bytes each.
@@ -32,6 +35,7 @@ public final class SQLiteLedger: Ledger {
     wall = clock.wall
     do {
       lastTimestamp = try Self.newestTimestamp(opened)
+      greatestID = try Self.greatestID(opened)
       hasBurnt = try !opened.run("SELECT 1 FROM failed LIMIT 1").isEmpty
     } catch {
       throw MeterError(error, file: LedgerSchema.fileName)
@@ -44,6 +48,11 @@ public final class SQLiteLedger: Ledger {
       "SELECT max(ifnull((SELECT max(timestamp) FROM account), 0), "
         + "ifnull((SELECT max(timestamp) FROM transfer), 0))")
     return UInt64(row.first?.first?.int ?? 0)
+  }
+
+  private static func greatestID(_ connection: SQLiteConnection) throws(SQLiteError) -> UInt128 {
+    let row = try connection.run("SELECT max(id) FROM transfer")
+    return row.first?.first?.bytes.map(UInt128.init(bigEndianBytes:)) ?? 0
   }
 
   public func create(accounts events: [LedgerAccount]) throws(LedgerError) -> [AccountStatus] {
@@ -113,6 +122,7 @@ public final class SQLiteLedger: Ledger {
       cache = [:]
       hasBurnt = try !connection.run("SELECT 1 FROM failed LIMIT 1").isEmpty
       lastTimestamp = max(lastTimestamp, try Self.newestTimestamp(connection))
+      greatestID = try Self.greatestID(connection)
       dataVersion = version
     }
     if cache.count > Self.cacheMax { cache = [:] }
@@ -150,7 +160,7 @@ public final class SQLiteLedger: Ledger {
       accountIDs.insert(event.debitAccountID)
       accountIDs.insert(event.creditAccountID)
     }
-    let transfers = try read(transfers: ids)
+    let transfers = try read(transfers: ids.filter { $0 <= greatestID })
     // A posted retry is compared with its pending transfer, and a pending one moves its accounts.
     for stored in transfers.values {
       accountIDs.insert(stored.transfer.debitAccountID)

@@ -9,6 +9,8 @@ package indirect enum JSONText {
   case string(String)
   case array([JSONText])
   case object([(String, JSONText)])
+  /// Text that is JSON already, its inner lines indented for its place; not empty.
+  case written(String)
 
   package func text() -> String {
     var out = ""
@@ -24,6 +26,7 @@ package indirect enum JSONText {
     case .bool(let value): out += value ? "true" : "false"
     case .integer(let value): out += String(value)
     case .string(let value): Self.quote(value, into: &out)
+    case .written(let text): out += text
     case .array(let items):
       guard !items.isEmpty else {
         out += "[]"
@@ -55,7 +58,7 @@ package indirect enum JSONText {
   private var isContainer: Bool {
     switch self {
     case .array(let items): !items.isEmpty
-    case .object: true
+    case .object, .written: true
     default: false
     }
   }
@@ -67,7 +70,7 @@ package indirect enum JSONText {
   }
 
   /// RFC 8259 §7; everything below U+0020 is escaped.
-  private static func quote(_ text: String, into out: inout String) {
+  static func quote(_ text: String, into out: inout String) {
     out += "\""
     defer { out += "\"" }
     // Nearly every text needs nothing.

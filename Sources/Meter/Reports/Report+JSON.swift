@@ -12,7 +12,7 @@ extension Report {
       ("since", .string(since.rfc3339)), ("until", .string(until.rfc3339)),
       ("generatedAt", .string(generatedAt.rfc3339)),
       ("measuredUntil", .string(measuredUntil.rfc3339)),
-      ("rows", .array(rows.map(json))),
+      ("rows", rows.isEmpty ? .array([]) : .written(rowsText)),
       (
         "totals",
         .array(
@@ -76,20 +76,40 @@ extension Report {
     return .object(fields)
   }
 
-  private func json(_ row: Row) -> JSONText {
-    var fields: [(String, JSONText)] = []
-    if let app = row.app { fields.append(("app", .string(app))) }
-    fields += [("start", .string(row.start.rfc3339)), ("end", .string(row.end.rfc3339))]
-    fields.append((kind == .usage ? "meter" : "sku", .string(row.item)))
-    if let label = row.label { fields.append(("label", .string(label))) }
-    fields += [("quantity", .integer(row.quantity)), ("unit", .string(row.unit.rawValue))]
-    if let charge = row.charge {
-      fields += [
-        ("cost", .string(Decimal6(millionths: charge.micros).text())),
-        ("currency", .string(charge.currency)), ("priceVersion", .integer(Int64(charge.version))),
-      ]
+  /// The rows, one a line. Written straight: there can be hundreds of thousands, and few different times.
+  private var rowsText: String {
+    var out = "[\n"
+    out.reserveCapacity(rows.count * 160)
+    var times: [WallTime: String] = [:]
+    func text(_ time: WallTime) -> String {
+      if let known = times[time] { return known }
+      let made = time.rfc3339
+      times[time] = made
+      return made
     }
-    return .object(fields)
+    for (index, row) in rows.enumerated() {
+      out += "    {"
+      if let app = row.app {
+        out += "\"app\": "
+        JSONText.quote(app, into: &out)
+        out += ", "
+      }
+      out += "\"start\": \"\(text(row.start))\", \"end\": \"\(text(row.end))\", "
+      out += kind == .usage ? "\"meter\": " : "\"sku\": "
+      JSONText.quote(row.item, into: &out)
+      if let label = row.label {
+        out += ", \"label\": "
+        JSONText.quote(label, into: &out)
+      }
+      out += ", \"quantity\": \(row.quantity), \"unit\": \"\(row.unit.rawValue)\""
+      if let charge = row.charge {
+        out += ", \"cost\": \"\(Decimal6(millionths: charge.micros).text())\", \"currency\": "
+        JSONText.quote(charge.currency, into: &out)
+        out += ", \"priceVersion\": \(charge.version)"
+      }
+      out += index + 1 < rows.count ? "},\n" : "}\n"
+    }
+    return out + "  ]"
   }
 }
 

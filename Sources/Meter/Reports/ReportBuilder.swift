@@ -71,41 +71,54 @@ struct ReportBuilder {
     return query.by.contains(.day) ? bucket.floored(toSeconds: 86_400) : nil
   }
 
-  /// Sums of one series come together, so names are hashed once a series and row, not once a sum.
+  /// What keeps rows apart besides their time.
+  private struct Name: Hashable {
+    var app: String?
+    var item: String
+    var label: String?
+  }
+
+  /// Sums of one series come together, so names are hashed once a series, not once a row: a year of a hundred apps by day
+  /// has two hundred thousand rows and a few hundred names.
   private func usageRows(_ totals: [SeriesTotal]) -> [Report.Row] {
-    var sums: [Group: Int64] = [:]
-    var key: SeriesKey?
-    var group = Group(item: "")
-    var isPeak = false
-    var running: Int64?
-    func combine(_ left: Int64, _ right: Int64) -> Int64 {
-      isPeak ? max(left, right) : Int64(clamping: Int128(left) + Int128(right))
+    var sums: [Name: [WallTime?: Int64]] = [:]
+    var index = totals.startIndex
+    while index < totals.endIndex {
+      let key = totals[index].key
+      let end = totals[index...].firstIndex { $0.key != key } ?? totals.endIndex
+      defer { index = end }
+      guard Pricing.sku(ofMeter: key.meter) == nil else { continue }
+      let name = Name(
+        app: query.by.contains(.app) ? key.app : nil, item: key.meter,
+        label: query.by.contains(.destination) ? key.label : nil)
+      let isPeak = definitions[key.meter]?.kind == .peak
+      sums[name, default: [:]].merge(
+        totals[index..<end].lazy.map { (self.rowStart($0.bucket), $0.quantity) }
+      ) { isPeak ? max($0, $1) : Int64(clamping: Int128($0) + Int128($1)) }
     }
-    func settle() {
-      guard let sum = running else { return }
-      running = nil
-      sums[group] = sums[group].map { combine($0, sum) } ?? sum
+    return usageRows(sums)
+  }
+
+  /// By time, app, meter and label.
+  private func usageRows(_ sums: [Name: [WallTime?: Int64]]) -> [Report.Row] {
+    let names = sums.keys.sorted {
+      ($0.app ?? "", $0.item, $0.label ?? "") < ($1.app ?? "", $1.item, $1.label ?? "")
     }
-    for total in totals {
-      if total.key != key {
-        settle()
-        key = total.key
-        group = self.group(total, item: total.key.meter, label: total.key.label)
-        isPeak = definitions[total.key.meter]?.kind == .peak
+    var places: [(start: Int64, rank: Int, quantity: Int64)] = []
+    places.reserveCapacity(sums.values.reduce(0) { $0 + $1.count })
+    for (rank, name) in names.enumerated() {
+      for (start, quantity) in sums[name] ?? [:] {
+        places.append((start?.microseconds ?? .min, rank, quantity))
       }
-      guard Pricing.sku(ofMeter: group.item) == nil else { continue }
-      let start = rowStart(total.bucket)
-      if start != group.start {
-        settle()
-        group.start = start
-      }
-      running = running.map { combine($0, total.quantity) } ?? total.quantity
     }
-    settle()
-    return sorted(
-      sums.map { group, quantity in
-        row(group, quantity, of: group.item, charge: nil)
-      })
+    places.sort { ($0.start, $0.rank) < ($1.start, $1.rank) }
+    return places.map { start, rank, quantity in
+      let name = names[rank]
+      let group = Group(
+        app: name.app, start: start == .min ? nil : WallTime(microseconds: start),
+        item: name.item, label: name.label)
+      return row(group, quantity, of: name.item, charge: nil)
+    }
   }
 
   /// Charges with the quantities they are for. Quantities are matched to price versions by day:

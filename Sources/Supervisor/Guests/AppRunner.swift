@@ -40,6 +40,8 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
   private var lastThrottledPass: NIODeadline?
   private let now: @Sendable () -> NIODeadline
   private let jitter: @Sendable () -> Double
+  /// What a used-up budget for requests asks for; nil lets one through and takes its room.
+  private let gate: @Sendable () -> BudgetHold?
 
   /// Calls that may wait for a place besides those in flight.
   static let queueMax = 256
@@ -60,6 +62,7 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
     journal: any AppJournal,
     now: @escaping @Sendable () -> NIODeadline = { .now() },
     jitter: @escaping @Sendable () -> Double = { .random(in: -1...1) },
+    gate: @escaping @Sendable () -> BudgetHold? = { nil },
     makeService: @escaping @Sendable (StartedGuest) -> any GuestService
   ) {
     self.spec = spec
@@ -70,6 +73,7 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
     self.makeService = makeService
     self.now = now
     self.jitter = jitter
+    self.gate = gate
     lastActivity = now()
     lifecycle = GuestLifecycle(startTimeout: spec.startTimeout, stopGrace: spec.stopGrace)
     publish()
@@ -90,7 +94,8 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
 
   private func accept(_ call: GuestCall) {
     guard !call.isFinished else { return }
-    if hold != .none, let refusal = budgetRefusal(at: call.queuedAt) { return call.fail(refusal) }
+    let hold = hold == .none ? gate() ?? .none : hold
+    if hold != .none, let refusal = refusal(hold, at: call.queuedAt) { return call.fail(refusal) }
     lastActivity = call.queuedAt
     if let session, session.isReady, session.inFlight < spec.maxConcurrency, queue.isEmpty {
       return send(call, to: session, waited: .zero)
@@ -113,7 +118,7 @@ package final class AppRunner: HTTPBackend, @unchecked Sendable {
   }
 
   /// What a used-up budget says to a call: nil lets it through.
-  private func budgetRefusal(at time: NIODeadline) -> HostError? {
+  private func refusal(_ hold: BudgetHold, at time: NIODeadline) -> HostError? {
     if case .throttled = hold {
       let spacing = TimeAmount.nanoseconds(
         1_000_000_000 / Int64(BudgetHold.throttledCallsPerSecond))

@@ -11,10 +11,11 @@ final class AppHandle: Sendable {
   let log: AppLog
   let traffic: TrafficMeter
   let calls: CallStatistics
+  let gate: RequestGate
 
   init(
     id: String, runner: AppRunner, sql: SQLBroker, vault: AppVault, log: AppLog,
-    traffic: TrafficMeter, calls: CallStatistics
+    traffic: TrafficMeter, calls: CallStatistics, gate: RequestGate
   ) {
     self.id = id
     self.runner = runner
@@ -23,6 +24,7 @@ final class AppHandle: Sendable {
     self.log = log
     self.traffic = traffic
     self.calls = calls
+    self.gate = gate
   }
 
   func origin(of app: InstalledApp) -> AppOrigin {

@@ -141,14 +141,25 @@ extension Supervisor: AccountOperations, HostOperations {
           .notFound, "budget", "\(app) has no budget \(name). `bulkhead limit \(app)` lists them.")
       }
     }
+    await onQueue(meterQueue) { self.settleBudgets() }
+  }
+
+  /// Brings limits into force now and not with the next tick. Blocks on the book.
+  func settleBudgets() {
+    applyBudgets()
+    do throws(MeterError) { try meter.book.tick() } catch {
+      logger.error(
+        "an interval was not written; the next will hold it", metadata: ["error": "\(error)"])
+    }
     applyBudgets()
   }
 
-  /// Tells every runner where its app stands. Also called after each tick of the meter.
+  /// Tells every runner where its app stands. Also called after each tick of the meter. Blocks for a moment on the book.
   func applyBudgets() {
     for handle in apps.all {
       let (state, cause) = meter.book.decision(app: handle.id)
       handle.runner.setBudget(BudgetHold(state, cause))
+      handle.gate.follow()
     }
   }
 

@@ -126,6 +126,7 @@ extension Supervisor: AppOperations {
       // Nobody writes any more to what is removed now.
       await processesEnded(of: app.id)
       apps.remove(app.id)
+      await onQueue(meterQueue) { handle.gate.close() }
       logs.forget(app.id)
       meter.book.remove(app: app.id)
       let directory = app.directory

@@ -23,13 +23,15 @@ extension Supervisor {
     let hostWork = try HostWork(app: app.id, registry: meter.book.registry)
     let vault = vault(of: app)
     let calls = CallStatistics()
+    let gate = RequestGate(app: app.id, book: meter.book)
     let services = brokers(for: app.id, log: log, sql: sql, vault: vault, calls: calls)
     let runner = AppRunner(
       spec: spec, isEnabled: app.record.isEnabled, eventLoop: loop,
       starter: SecretsCheckingStarter(
         inner: starter, vault: vault,
         required: { [registry] in registry[app.id]?.manifest.requiredSecrets ?? [] }),
-      journal: try MeteredJournal(log, app: app.id, registry: meter.book.registry)
+      journal: try MeteredJournal(log, app: app.id, registry: meter.book.registry),
+      gate: { gate.refusal() }
     ) { started in
       if let socket = started.sqlSocket { sql.guestArrived(directSocket: socket) }
       return AppService(brokers: services, hostWork: hostWork) { sql.guestLeft() }
@@ -37,7 +39,7 @@ extension Supervisor {
     let handle = AppHandle(
       id: app.id, runner: runner, sql: sql, vault: vault, log: log,
       traffic: try TrafficMeter(app: app.id, registry: meter.book.registry, hostWork: hostWork),
-      calls: calls)
+      calls: calls, gate: gate)
     apps.put(handle, origin: handle.origin(of: app))
     return handle
   }

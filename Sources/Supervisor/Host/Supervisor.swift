@@ -176,6 +176,11 @@ public final class Supervisor: Sendable {
   public func run(onReady: @escaping @Sendable (String) async -> Void) async throws {
     let interrupt = Interrupt()
     try sweepAndLoad()
+    // What was used up before stays so: the first tick reads where every limit stands.
+    await onQueue(meterQueue) {
+      self.settleBudgets()
+      self.settleBudgets()
+    }
     meter.start { [weak self] in self?.applyBudgets() }
     do {
       try await gateway.start(host: configuration.listenHost, port: configuration.listenPort)

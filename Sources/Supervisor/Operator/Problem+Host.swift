@@ -52,7 +52,7 @@ extension Problem {
         status: 422, code: "prices.invalid", title: "the price book is refused",
         detail: "Nothing was changed.", hint: "docs/METER.md describes a price book",
         issues: problems.problems.map { Issue(path: $0.path, reason: $0.message) })
-    case .invalid, .unknownMeter, .meterConflict:
+    case .invalid, .unknownMeter, .meterConflict, .tooMany:
       self.init(
         status: 400, code: "params.meter", title: "bad parameters", detail: error.description)
     default:
