@@ -57,8 +57,9 @@ class PlainUser(EndToEndTest):
             shutil.copy(Path(BIN).parent / name, place / "bin" / name)
         sdk = os.environ.get("BULKHEAD_SDK") or str(ROOT / "sdk")
         ignored = shutil.ignore_patterns("__pycache__", ".build")
-        for source, name in ((sdk, "sdk"), (ROOT / "samples", "samples"), (ROOT / "docs", "docs"), (ROOT / "scripts", "scripts"),
-                             (HERE, "Tests/EndToEnd")):
+        for source, name in ((sdk, "sdk"), (ROOT / "samples", "samples"), (ROOT / "docs", "docs"),
+                             (ROOT / "scripts", "scripts"),
+                             (ROOT / "ops", "ops"), (HERE, "Tests/EndToEnd")):
             shutil.copytree(source, place / name, ignore=ignored)
         subprocess.run(["chmod", "-R", "a+rX", str(place)], check=True)
         home = place / "home"

@@ -13,6 +13,8 @@ final class DataWatch: Sendable {
     var fileBytes: UInt64
     var process: SandboxedProcess
     var journal: any AppJournal
+    /// Counting is charged to the app.
+    var work: HostWork
   }
 
   private struct Count: Sendable {
@@ -28,7 +30,7 @@ final class DataWatch: Sendable {
 
   /// Whether the directory is full, as a start has to know: then the guest starts without leave to write.
   func isFull(_ directory: AppDirectory, storageMax: Int64) async -> Bool {
-    let count = await count(directory, storageMax, nil)
+    let count = await counted { Self.count(directory, storageMax, nil) }
     var quota = DataQuota(bytesMax: count.bytesMax)
     return quota.take(bytes: count.bytes, entries: count.entries, bytesMax: count.bytesMax)
       == .refuse
@@ -41,7 +43,9 @@ final class DataWatch: Sendable {
       var quota = DataQuota(bytesMax: guest.storageMax)
       if startsFull { note(guest, "its data directory is full: it started without leave to write") }
       while !Task.isCancelled {
-        let count = await count(guest.directory, guest.storageMax, guest.process)
+        let count = await counted {
+          guest.work.measured { Self.count(guest.directory, guest.storageMax, guest.process) }
+        }
         guard !Task.isCancelled else { return }
         let wasFull = quota.refusedAt != nil
         let action = quota.take(
@@ -88,26 +92,26 @@ final class DataWatch: Sendable {
 
   private func note(_ guest: Guest, _ text: String) { guest.journal.note(.storage, text) }
 
-  private func count(
-    _ directory: AppDirectory, _ storageMax: Int64, _ process: SandboxedProcess?
-  ) async -> Count {
+  private func counted(_ count: @escaping @Sendable () -> Count) async -> Count {
     await withCheckedContinuation { continuation in
-      queue.async {
-        let start = ContinuousClock.now
-        let data = StorageSurvey.measure(directory.data)
-        let others =
-          StorageSurvey.measure(directory.sql).bytes
-          + StorageSurvey.measure(directory.objects).bytes
-        var facts = stat()
-        let device = stat(directory.data, &facts) == 0 ? UInt64(facts.st_dev) : 0
-        let unlinked = process.map { Int64($0.unlinkedBytes(device: device)) } ?? 0
-        continuation.resume(
-          returning: Count(
-            bytes: data.bytes + unlinked,
-            // What is too deep to be counted counts as too much.
-            entries: data.isCut ? max(data.entries, DataQuota.entriesMax) : data.entries,
-            bytesMax: storageMax - others, took: .now - start))
-      }
+      queue.async { continuation.resume(returning: count()) }
     }
+  }
+
+  private static func count(
+    _ directory: AppDirectory, _ storageMax: Int64, _ process: SandboxedProcess?
+  ) -> Count {
+    let start = ContinuousClock.now
+    let data = StorageSurvey.measure(directory.data)
+    let others =
+      StorageSurvey.measure(directory.sql).bytes + StorageSurvey.measure(directory.objects).bytes
+    var facts = stat()
+    let device = stat(directory.data, &facts) == 0 ? UInt64(facts.st_dev) : 0
+    let unlinked = process.map { Int64($0.unlinkedBytes(device: device)) } ?? 0
+    return Count(
+      bytes: data.bytes + unlinked,
+      // What is too deep to be counted counts as too much.
+      entries: data.isCut ? max(data.entries, DataQuota.entriesMax) : data.entries,
+      bytesMax: storageMax - others, took: .now - start)
   }
 }

@@ -51,7 +51,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     if isFull { policy.limits.fileBytes = 0 }
     do throws(HostError) {
       let process = try await launch(policy, guest, passed)
-      watchData(of: guest, process.process, startsFull: isFull)
+      try watchData(of: guest, process.process, startsFull: isFull)
       socket.closeInside()
       sql?.closeInside()
       prepareNext(guest)
@@ -91,13 +91,15 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
       AppDirectory(path: guest.appDirectory), storageMax: Int64(guest.limits.storageBytes))
   }
 
-  private func watchData(of guest: GuestSpec, _ process: SandboxedProcess, startsFull: Bool) {
+  private func watchData(
+    of guest: GuestSpec, _ process: SandboxedProcess, startsFull: Bool
+  ) throws(HostError) {
     guard guest.hasDataDirectory else { return }
     let watch = dataWatch.watch(
       DataWatch.Guest(
         directory: AppDirectory(path: guest.appDirectory),
         storageMax: Int64(guest.limits.storageBytes), fileBytes: guest.limits.storageBytes,
-        process: process, journal: logs(guest.appID)),
+        process: process, journal: logs(guest.appID), work: try hostWork(for: guest.appID)),
       startsFull: startsFull)
     // Its own task: whoever started the guest has other things to wait for.
     Task {
@@ -151,6 +153,12 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     }
   }
 
+  private func hostWork(for app: String) throws(HostError) -> HostWork {
+    do throws(MeterError) { return try HostWork(app: app, registry: meter.book.registry) } catch {
+      throw HostError(.internal, "meter", "the app's work cannot be metered", log: "\(error)")
+    }
+  }
+
   private func nextInstance(_ kind: String) -> String {
     "\(kind)-\(run)-\(count.wrappingAdd(1, ordering: .relaxed).newValue)"
   }
@@ -158,6 +166,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
   private func launch(
     _ policy: SandboxPolicy, _ guest: GuestSpec, _ passed: [LaunchDescriptors.Passed]
   ) async throws(HostError) -> SealedProcess {
+    let work = try hostWork(for: guest.appID)
     let output = try Pipe()
     let errors: Pipe
     do throws(HostError) { errors = try Pipe() } catch {
@@ -178,8 +187,8 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     close(output.writing)
     close(errors.writing)
     let log = logs(guest.appID)
-    LogPipe.read(output.reading, into: log, as: .stdout, on: logGroup)
-    LogPipe.read(errors.reading, into: log, as: .stderr, on: logGroup)
+    LogPipe.read(output.reading, into: log, as: .stdout, on: logGroup, work: work)
+    LogPipe.read(errors.reading, into: log, as: .stderr, on: logGroup, work: work)
     let entry = ProcessTable.Entry(
       app: guest.appID, origin: "\(guest.appID)/\(policy.instance)", startedAt: clock.monotonic(),
       read: { (try? process.usage()).map(ProcessReading.init) }, list: { process.processes() },

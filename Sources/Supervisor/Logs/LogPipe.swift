@@ -8,12 +8,14 @@ package final class LogPipe: ChannelInboundHandler {
 
   private let log: AppLog
   private let source: LogEntry.Source
+  private let work: HostWork?
   private var line: [UInt8] = []
   private var wasDropped = false
 
-  init(log: AppLog, source: LogEntry.Source) {
+  init(log: AppLog, source: LogEntry.Source, work: HostWork?) {
     self.log = log
     self.source = source
+    self.work = work
   }
 
   package func channelActive(context: ChannelHandlerContext) {
@@ -22,7 +24,13 @@ package final class LogPipe: ChannelInboundHandler {
   }
 
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+    let buffer = unwrapInboundIn(data)
+    guard let work else { return read(buffer) }
+    work.measured { read(buffer) }
+  }
+
+  private func read(_ buffer: ByteBuffer) {
+    buffer.withUnsafeReadableBytes { bytes in
       var rest = bytes[...]
       while let newline = rest.firstIndex(of: UInt8(ascii: "\n")) {
         take(rest[..<newline])
@@ -82,9 +90,10 @@ package final class LogPipe: ChannelInboundHandler {
     line.removeFirst(count)
   }
 
-  /// Takes over the reading end of a pipe.
+  /// Takes over the reading end of a pipe. What reading costs is charged to `work`.
   package static func read(
-    _ descriptor: CInt, into log: AppLog, as source: LogEntry.Source, on group: any EventLoopGroup
+    _ descriptor: CInt, into log: AppLog, as source: LogEntry.Source, on group: any EventLoopGroup,
+    work: HostWork? = nil
   ) {
     _ = NIOPipeBootstrap(group: group)
       .channelOption(.autoRead, value: false)
@@ -94,7 +103,8 @@ package final class LogPipe: ChannelInboundHandler {
       )
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(LogPipe(log: log, source: source))
+          try channel.pipeline.syncOperations.addHandler(
+            LogPipe(log: log, source: source, work: work))
         }
       }
       .takingOwnershipOfDescriptor(input: descriptor)
