@@ -96,7 +96,9 @@ let leaves: [Target] = [
     swiftSettings: strict),
   .testTarget(
     name: "SandboxTests",
-    dependencies: ["Sandbox", "SandboxLaunch", "Attacker", "SandboxTestHost", "CSeccomp"],
+    dependencies: [
+      "Sandbox", "SandboxLaunch", "Attacker", "SandboxTestHost", "CSeccomp", "CHostShims",
+    ],
     exclude: ["Golden", "hostile.py"], swiftSettings: strict),
   // Ledger and meter against a plain SQLite program; report over a year.
   .executableTarget(
@@ -112,7 +114,7 @@ let leaves: [Target] = [
   .testTarget(
     name: "SQLWorkerTests",
     // Starts the SQLWorker that the same build leaves beside it. No dependency: its static linking would be inherited.
-    dependencies: ["SQLEngine", "GuestAPI", "SQLite", "CSQLite"],
+    dependencies: ["SQLEngine", "GuestAPI", "SQLite", "CSQLite", "CHostShims"],
     swiftSettings: strict),
   .testTarget(name: "TidyTests", swiftSettings: strict),
 ]

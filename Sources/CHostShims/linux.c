@@ -112,6 +112,10 @@ int bh_seqpacket_pair(int pair[2]) {
   return 0;
 }
 
+int bh_close_from(posix_spawn_file_actions_t *actions, int first) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 pid_t bh_spawn_launcher(const char *path, const char *mark, int control, int cell, int guest) {
   // Above every number used below, so that no dup2 overwrites a source.
   int high[4] = {fcntl(control, F_DUPFD_CLOEXEC, 16), fcntl(cell, F_DUPFD_CLOEXEC, 16),

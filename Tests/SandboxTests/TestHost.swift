@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CHostShims
 import Glibc
 import Sandbox
 import Synchronization
@@ -16,6 +17,8 @@ final class TestHost: Sendable {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     posix_spawn_file_actions_adddup2(&actions, pair[1], 1)
+    // Other tests' sockets are open too: one inherited here would look open to its other end for as long as this lives.
+    bh_close_from(&actions, 3)
     let words = wrapper + [String(path)] + arguments
     var pointers: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
     defer { for pointer in pointers { free(pointer) } }

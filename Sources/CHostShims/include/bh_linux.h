@@ -2,6 +2,7 @@
 // System calls without a glibc wrapper in Debian 12, for the host side of the sandbox.
 // Each returns what the kernel returned, or -errno.
 #pragma once
+#include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
 // Not in Swift's Glibc module.
@@ -32,6 +33,9 @@ int bh_seqpacket_pair(int pair[2]);
 /// posix_spawn of the launcher with the three sockets of bh_launch.h as descriptors 3, 4 and 5,
 /// /dev/null as 0–2 and nothing else. Returns the pid, or -errno.
 pid_t bh_spawn_launcher(const char *path, const char *mark, int control, int cell, int guest);
+
+/// posix_spawn_file_actions_addclosefrom_np(3): the child gets no descriptor from `first` on. 0 or an errno.
+int bh_close_from(posix_spawn_file_actions_t *actions, int first);
 
 /// One call waiting for an answer on a seccomp listener.
 struct bh_notification {

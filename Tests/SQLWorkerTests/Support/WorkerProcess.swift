@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CHostShims
 import Glibc
 import GuestAPI
 import SQLEngine
@@ -68,6 +69,8 @@ final class WorkerProcess {
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     for (from, to) in descriptors { posix_spawn_file_actions_adddup2(&actions, from, to) }
+    // Other tests' sockets are open too: one inherited here would look open to its other end for as long as this lives.
+    bh_close_from(&actions, 1 + (descriptors.map(\.to).max() ?? 2))
     var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("SQLWorker"), nil]
     var environment: [UnsafeMutablePointer<CChar>?] = [strdup("BULKHEAD_SQL_PLAN=\(plan)"), nil]
     defer { (arguments + environment).forEach { free($0) } }
