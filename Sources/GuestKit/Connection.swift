@@ -8,7 +8,7 @@ package final class Connection: Sendable {
   private struct State {
     var nextID: Int64 = 1
     var nextStream: Int64 = 1
-    var waiting: [Int64: CheckedContinuation<Result<Frame, GuestError>, Never>] = [:]
+    var waiting: [Int64: CheckedContinuation<Result<Reply, GuestError>?, Never>] = [:]
     var bodies: [Int64: RequestBody] = [:]
     var credits: [Int64: StreamCredit] = [:]
     var tasks: [RequestID: Task<Void, Never>] = [:]
@@ -20,12 +20,18 @@ package final class Connection: Sendable {
 
   private let descriptor: Int32
   private let handler: Guest.Handler
+  /// The short way to SQL.
+  let sql: SQLSocket
   private let state = Lock(State())
   private let writing = Lock(())
 
-  package init(descriptor: Int32, handler: @escaping Guest.Handler) {
+  /// - Parameters:
+  ///   - descriptor: the socket to the host.
+  ///   - sql: the guest's own socket to its SQL worker, if it has one.
+  package init(descriptor: Int32, sql: Int32? = nil, handler: @escaping Guest.Handler) {
     self.descriptor = descriptor
     self.handler = handler
+    self.sql = SQLSocket(descriptor: sql)
   }
 
   /// Reads until the host hangs up. The blocking read has a thread of its own.
@@ -88,25 +94,44 @@ package final class Connection: Sendable {
     }
   }
 
-  /// One request to the host.
-  func call(_ method: String, _ params: JSONValue, body: [UInt8] = []) async throws(GuestError)
-    -> Frame
-  {
+  /// One request to the other end.
+  func call(
+    _ method: String, _ params: JSONValue, body: [UInt8] = [], meta: Message.Meta = .init()
+  ) async throws(GuestError) -> Reply {
+    guard let reply = try await attempt(method, params, body: body, meta: meta) else {
+      throw .disconnected
+    }
+    return reply
+  }
+
+  /// As `call`; nil if the socket was over before anything was sent.
+  func attempt(
+    _ method: String, _ params: JSONValue, body: [UInt8], meta: Message.Meta
+  ) async throws(GuestError) -> Reply? {
     let id = state.withLock { state in
       state.nextID += 1
       return state.nextID
     }
-    let request = Message.request(.init(id: .number(id), method: method, params: params)).encoded
+    let message = Message.request(
+      .init(id: .number(id), method: method, params: params, meta: meta))
+    let request = message.encoded
     try requireRoom(json: request.count, body: body.count)
-    let outcome = await withCheckedContinuation { continuation in
-      let isOver = state.withLock { state in
-        if !state.isOver { state.waiting[id] = continuation }
-        return state.isOver
-      }
-      if isOver { return continuation.resume(returning: .failure(.disconnected)) }
-      send(request, body: body)
+    let outcome: Result<Reply, GuestError>? = await withCheckedContinuation { done in
+      withWaiter(id, done) { send(request, body: body) }
     }
-    return try outcome.get()
+    return try outcome?.get()
+  }
+
+  /// Enters who waits for an answer, then sends; answers nil at once if the socket is over.
+  private func withWaiter(
+    _ id: Int64, _ done: CheckedContinuation<Result<Reply, GuestError>?, Never>,
+    _ send: () -> Void
+  ) {
+    let isOver = state.withLock { state in
+      if !state.isOver { state.waiting[id] = done }
+      return state.isOver
+    }
+    if isOver { done.resume(returning: nil) } else { send() }
   }
 
   /// What is larger is refused here: the host would end the guest for it.
@@ -118,6 +143,13 @@ package final class Connection: Sendable {
       + "\(limits.frameBytes) in all are allowed: send less at once, or move bytes to the body"
     throw .refused(RPCError(HostError(.params, "size", message)))
   }
+}
+
+/// What the other end answered: the body is whole, or `stream` is all of it.
+struct Reply: Sendable {
+  var result: JSONValue
+  var body: [UInt8] = []
+  var stream: RequestBody?
 }
 
 extension Connection {
@@ -136,8 +168,27 @@ extension Connection {
       let waiter = state.withLock({ $0.waiting.removeValue(forKey: id) })
     else { return }
     switch response.outcome {
-    case .result(let result): waiter.resume(returning: .success(Frame(result, body: body)))
+    case .result(let result):
+      waiter.resume(returning: .success(reply(result, body: body, stream: response.stream)))
     case .error(let error): waiter.resume(returning: .failure(.refused(error)))
+    }
+  }
+
+  /// A body that goes on is entered before its first piece can come: this thread reads that piece too.
+  private func reply(_ result: JSONValue, body: [UInt8], stream: Int64?) -> Reply {
+    guard let stream else { return Reply(result: result, body: body) }
+    let rest = incoming(stream, first: body)
+    state.withLock { $0.bodies[stream] = rest }
+    return Reply(result: result, body: [], stream: rest)
+  }
+
+  private func incoming(_ stream: Int64, first: [UInt8]) -> RequestBody {
+    RequestBody(first: first, isComplete: false) { [weak self] demand in
+      switch demand {
+      case .more(let bytes):
+        self?.send(StreamSignal.credit(stream: stream, bytes: bytes).encoded)
+      case .stop: self?.send(StreamSignal.stop(stream: stream).encoded)
+      }
     }
   }
 
@@ -147,7 +198,7 @@ extension Connection {
       let target = state.withLock { state in
         end ? state.bodies.removeValue(forKey: stream) : state.bodies[stream]
       }
-      target?.receive(body, isComplete: end, failure: failure.map { .unexpectedAnswer($0) })
+      target?.receive(body, isComplete: end, failure: failure.map { .brokenOff($0) })
     case .credit(let stream, let bytes):
       state.withLock { $0.credits[stream] }?.add(bytes)
     case .stop(let stream): state.withLock { $0.credits[stream] }?.stop()
@@ -189,10 +240,9 @@ extension Connection {
 
   private func serve(_ request: Message.Request, body first: [UInt8]) {
     let stream = request.stream
-    let body = RequestBody(first: first, isComplete: stream == nil) { [self] bytes in
-      guard let stream, bytes > 0 else { return }
-      send(StreamSignal.credit(stream: stream, bytes: bytes).encoded)
-    }
+    let body =
+      stream.map { incoming($0, first: first) }
+      ?? RequestBody(first: first, isComplete: true) { _ in }
     state.withLock { state in
       if let stream { state.bodies[stream] = body }
       // The task removes itself under this same lock, so it cannot finish before it is entered here.

@@ -1,126 +1,138 @@
 // SPDX-License-Identifier: Apache-2.0
 import GuestAPI
 
-/// One value of SQL, nothing converted.
-public enum SQLValue: Sendable, Equatable {
-  case null
-  case integer(Int64)
-  case real(Double)
-  case text(String)
-  case blob([UInt8])
-}
-
-extension SQLValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
-  ExpressibleByFloatLiteral, ExpressibleByNilLiteral
-{
-  public init(stringLiteral value: String) { self = .text(value) }
-  public init(integerLiteral value: Int64) { self = .integer(value) }
-  public init(floatLiteral value: Double) { self = .real(value) }
-  public init(nilLiteral: ()) { self = .null }
-}
-
-/// A database of the app.
-public struct Database: Sendable {
+/// A database of the app, see `Host.sql(_:)`. What can be asked of it is in `SQLStatements`.
+public struct Database: SQLStatements {
   public let name: String
   let host: Host
 
-  /// Rows of a query: `try row.int("id")`, `try row.text("title")`, or any value by `row["note"]`.
-  public func query(_ sql: String, _ params: SQLValue...) async throws(GuestError) -> [SQLRow] {
-    var blobs: [UInt8] = []
-    let (result, body) = try await host.call("sql.query", request(sql, params, &blobs), body: blobs)
-    guard let columns = result["columns"]?.array?.compactMap(\.string),
-      let rows = result["rows"]?.array
-    else { throw .unexpectedAnswer("sql.query answered without columns and rows") }
-    var out: [SQLRow] = []
-    for row in rows {
-      var values: [SQLValue] = []
-      for value in row.array ?? [] { values.append(try SQLValue(json: value, body: body)) }
-      out.append(SQLRow(columns: columns, values: values))
+  public var scope: SQLScope { SQLScope(host: host, database: name, transaction: nil) }
+
+  /// Begins a transaction, runs `body` in it, commits what it did, and gives what it gave. If `body` throws, all of it
+  /// is rolled back.
+  ///
+  /// If all statements are known beforehand, `batch` does the same with less waiting.
+  /// - Parameters:
+  ///   - mode: `.write` has the database's writer to itself, so keep it short; `.read` keeps seeing the database as it was.
+  ///   - timeout: the transaction is ended after so long; 5 s if nil, 60 s at most.
+  public func transaction<Value>(
+    _ mode: Transaction.Mode = .write, timeout: Duration? = nil,
+    _ body: (Transaction) async throws -> Value
+  ) async throws -> Value {
+    let transaction = try await begin(mode, timeout: timeout)
+    do {
+      let value = try await body(transaction)
+      try await transaction.commit()
+      return value
+    } catch {
+      // The first error says more.
+      try? await transaction.rollback()
+      throw error
     }
-    return out
   }
 
-  /// Runs one statement that returns no rows.
+  /// A transaction for `commit` or `rollback` to end.
+  ///
+  /// - Throws: `refused` with `overloaded.sql_transactions` if 8 are open, `overloaded.sql_busy` if another had the
+  ///   database's writer for all the time the request could wait.
+  public func begin(
+    _ mode: Transaction.Mode = .write, timeout: Duration? = nil
+  ) async throws(GuestError) -> Transaction {
+    var params = JSONObject([
+      ("database", .string(name)), ("mode", .string(mode.rawValue)),
+    ])
+    if let timeout { params["deadlineMs"] = .int(timeout.milliseconds) }
+    let reply = try await host.sql("sql.begin", .object(params))
+    guard let number = reply.result["transaction"]?.int else {
+      throw .unexpectedAnswer("sql.begin answered without a transaction")
+    }
+    return Transaction(database: self, number: number)
+  }
+
+  /// Runs a statement once for each row, in one transaction: all or none. Rows travel in binary, about 1 MiB a frame.
+  ///
+  /// - Parameter rows: each with as many values as the statement has parameters.
   @discardableResult
-  public func execute(
-    _ sql: String, _ params: SQLValue...
-  ) async throws(GuestError) -> (changes: Int64, lastInsertRowID: Int64) {
-    var blobs: [UInt8] = []
-    let (result, _) = try await host.call(
-      "sql.execute", request(sql, params, &blobs), body: blobs)
-    return (result["changes"]?.int ?? 0, result["lastInsertRowId"]?.int ?? 0)
-  }
-
-  /// Runs several statements in one transaction: all or none.
-  public func batch(_ statements: [(sql: String, params: [SQLValue])]) async throws(GuestError) {
-    var blobs: [UInt8] = []
-    let list = statements.map { statement in
-      JSONValue.object(
-        JSONObject([
-          ("sql", .string(statement.sql)),
-          ("params", .array(statement.params.map { $0.json(&blobs) })),
-        ]))
+  public func executeMany(
+    _ sql: String, rows: [[SQLValue]]
+  ) async throws(GuestError) -> SQLOutcome {
+    let chunks = try RowCutter(sql).cut(rows[...])
+    if chunks.count <= 1 { return try await scope.insert(sql, chunks) }
+    let transaction = try await begin(timeout: .seconds(60))
+    do throws(GuestError) {
+      let outcome = try await transaction.scope.insert(sql, chunks)
+      try await transaction.commit()
+      return outcome
+    } catch {
+      try? await transaction.rollback()
+      throw error
     }
-    _ = try await host.call(
-      "sql.batch", ["database": .string(name), "statements": .array(list)], body: blobs)
   }
 
-  private func request(_ sql: String, _ params: [SQLValue], _ blobs: inout [UInt8]) -> JSONValue {
-    [
-      "database": .string(name), "sql": .string(sql),
-      "params": .array(params.map { $0.json(&blobs) }),
-    ]
+  /// Deletes the database and all that is in it. One of the manifest is made anew, empty.
+  public func delete() async throws(GuestError) {
+    _ = try await host.sql("sql.delete", ["database": .string(name)])
+  }
+
+  /// Makes a database of that name, a copy of this one as it is now.
+  public func copy(to name: String) async throws(GuestError) -> Database {
+    _ = try await host.sql(
+      "sql.backup", ["database": .string(self.name), "to": .string(name)])
+    return Database(name: name, host: host)
   }
 }
 
-extension SQLValue {
-  /// The wire form (docs/PROTOCOL.md); blobs go behind the others in the frame's body.
-  package func json(_ blobs: inout [UInt8]) -> JSONValue {
-    switch self {
-    case .null: return .null
-    case .integer(let value): return .int(value)
-    case .real(let value) where value.isFinite: return .double(value)
-    case .real(let value) where value.isNaN: return .null
-    case .real(let value): return ["real": .string(value < 0 ? "-inf" : "inf")]
-    case .text(let value) where value.utf8.count <= Self.inlineBytesMax: return .string(value)
-    case .text(let value): return ["text": Self.append(Array(value.utf8), to: &blobs)]
-    case .blob(let bytes): return ["blob": Self.append(bytes, to: &blobs)]
+/// An open transaction, see `Database.transaction`. Ends with commit, rollback, its deadline or the guest.
+public struct Transaction: SQLStatements {
+  public enum Mode: String, Sendable { case write, read }
+
+  public let database: Database
+  let number: Int64
+
+  public var scope: SQLScope {
+    SQLScope(host: database.host, database: database.name, transaction: number)
+  }
+
+  /// Keeps what was done. If a deferred constraint refuses it, the transaction stays open.
+  public func commit() async throws(GuestError) { try await finish("sql.commit") }
+
+  /// Drops what was done. After the transaction's end it is harmless.
+  public func rollback() async throws(GuestError) {
+    do throws(GuestError) { try await finish("sql.rollback") } catch {
+      guard error.code == "not_found.transaction" else { throw error }
     }
   }
 
-  /// Longer text travels in the body: the JSON of a message is bounded more tightly.
-  private static let inlineBytesMax = 16_384
+  private func finish(_ method: String) async throws(GuestError) {
+    _ = try await database.host.sql(method, ["transaction": .int(number)])
+  }
+}
 
-  private static func append(_ bytes: [UInt8], to blobs: inout [UInt8]) -> JSONValue {
-    defer { blobs += bytes }
-    return [.int(Int64(blobs.count)), .int(Int64(bytes.count))]
+/// One database, as `Host.databases` lists it.
+public struct DatabaseInfo: Sendable, Equatable {
+  public var name: String
+  public var bytes: Int64
+  /// Of the write-ahead log beside it.
+  public var walBytes: Int64
+  /// In the manifest, not made by the app.
+  public var isDeclared: Bool
+}
+
+extension Host {
+  /// One of the app's databases, by the name in its manifest or as `createDatabase` made it.
+  public func sql(_ database: String) -> Database { Database(name: database, host: self) }
+
+  /// Makes a database beyond those of the manifest.
+  public func createDatabase(_ name: String) async throws(GuestError) -> Database {
+    _ = try await sql("sql.create", ["database": .string(name)])
+    return sql(name)
   }
 
-  package init(json: JSONValue, body: [UInt8]) throws(GuestError) {
-    switch json {
-    case .null: self = .null
-    case .int(let value): self = .integer(value)
-    case .double(let value): self = .real(value)
-    case .string(let value): self = .text(value)
-    case .object(let object):
-      if let real = object["real"]?.string {
-        self = .real(real == "-inf" ? -.infinity : .infinity)
-      } else if let bytes = Self.slice(body, object["blob"]) {
-        self = .blob(bytes)
-      } else if let bytes = Self.slice(body, object["text"]) {
-        self = .text(String(decoding: bytes, as: UTF8.self))
-      } else {
-        throw .unexpectedAnswer("a value of unknown form")
-      }
-    default: throw .unexpectedAnswer("\(json.typeName) where a value was expected")
-    }
-  }
-
-  /// The bytes that `[offset, length]` names; nil if it names none.
-  private static func slice(_ body: [UInt8], _ place: JSONValue?) -> [UInt8]? {
-    guard let place = place?.array?.compactMap(\.int), place.count == 2, place[0] >= 0,
-      place[1] >= 0, place[0] <= Int64(body.count), place[1] <= Int64(body.count) - place[0]
-    else { return nil }
-    return Array(body[Int(place[0])..<Int(place[0] + place[1])])
+  public func databases() async throws(GuestError) -> [DatabaseInfo] {
+    try await sql("sql.databases", [:]).result["databases"]?.array?.map {
+      DatabaseInfo(
+        name: $0["name"]?.string ?? "", bytes: $0["bytes"]?.int ?? 0,
+        walBytes: $0["walBytes"]?.int ?? 0, isDeclared: $0["declared"]?.bool ?? false)
+    } ?? []
   }
 }

@@ -19,9 +19,11 @@ public enum Guest {
     guard let text = getenv("BULKHEAD_FD"), let descriptor = Int32(String(cString: text)) else {
       throw .noSocket
     }
+    // Its own way to the SQL worker, if the app has a database.
+    let sql = getenv("BULKHEAD_SQL_FD").flatMap { Int32(String(cString: $0)) }
     // A host that went away shows as EPIPE from write, not as a signal that kills.
     signal(SIGPIPE, SIG_IGN)
-    let connection = Connection(descriptor: descriptor, handler: handler)
+    let connection = Connection(descriptor: descriptor, sql: sql, handler: handler)
     await connection.run()
   }
 }
@@ -36,6 +38,8 @@ public enum GuestError: Error, Sendable {
   case violation(ProtocolViolation)
   /// The host said no; `word` is the stable code.
   case refused(RPCError)
+  /// The sender gave up a body before its end, and why.
+  case brokenOff(String)
   /// What came back has another shape than the call promises.
   case unexpectedAnswer(String)
 }

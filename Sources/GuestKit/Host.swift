@@ -5,16 +5,26 @@ import GuestAPI
 public struct Host: Sendable {
   let connection: Connection
 
-  /// Any method of docs/PROTOCOL.md.
+  /// Any method of docs/PROTOCOL.md whose answer is one frame.
   public func call(
     _ method: String, _ params: JSONValue = [:], body: [UInt8] = []
   ) async throws(GuestError) -> (result: JSONValue, body: [UInt8]) {
-    let frame = try await connection.call(method, params, body: body)
-    return (frame.json, frame.body)
+    let reply = try await connection.call(method, params, body: body)
+    // A body that goes on has no taker here.
+    reply.stream?.abandon()
+    return (reply.result, reply.body)
   }
 
-  /// One of the app's databases, by the name in its manifest.
-  public func sql(_ database: String) -> Database { Database(name: database, host: self) }
+  /// A method of SQL, straight to the worker where that way is open.
+  func sql(
+    _ method: String, _ params: JSONValue, body: [UInt8] = [], _ timeout: Duration? = nil
+  ) async throws(GuestError) -> Reply {
+    let meta = Message.Meta(deadlineMs: timeout?.milliseconds)
+    if let reply = try await connection.sql.call(method, params, body: body, meta: meta) {
+      return reply
+    }
+    return try await connection.call(method, params, body: body, meta: meta)
+  }
 
   /// The app's secrets.
   public var secrets: Secrets { Secrets(host: self) }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Locks
 
-/// A request's body: an async sequence of pieces. Reading it lets the client send more.
+/// A body that comes piece by piece, of a request or of an answer: reading it lets the sender go on.
 public final class RequestBody: AsyncSequence, Sendable {
   public typealias Element = [UInt8]
 
@@ -9,21 +9,42 @@ public final class RequestBody: AsyncSequence, Sendable {
     var pieces: [[UInt8]] = []
     var isComplete: Bool
     var failure: GuestError?
+    /// Nobody will read on: what still comes is dropped.
+    var isAbandoned = false
     var waiter: CheckedContinuation<Void, Never>?
   }
 
-  private let state: Lock<State>
-  /// Tells the host how much was consumed; does nothing for a body that came whole.
-  private let grant: @Sendable (Int) -> Void
+  /// What the reader tells the sender.
+  package enum Demand: Sendable, Equatable {
+    /// So many bytes were consumed.
+    case more(Int)
+    case stop
+  }
 
-  package init(first: [UInt8], isComplete: Bool, grant: @escaping @Sendable (Int) -> Void) {
+  private let state: Lock<State>
+  /// Does nothing for a body that came whole.
+  private let demand: @Sendable (Demand) -> Void
+
+  package init(first: [UInt8], isComplete: Bool, demand: @escaping @Sendable (Demand) -> Void) {
     state = Lock(State(pieces: first.isEmpty ? [] : [first], isComplete: isComplete))
-    self.grant = grant
+    self.demand = demand
+  }
+
+  /// Drops what came and what is to come, and tells the sender to stop if there is more.
+  package func abandon() {
+    let isOpen = state.withLock { state in
+      defer {
+        state.isAbandoned = true
+        state.pieces = []
+      }
+      return !state.isComplete && state.failure == nil && !state.isAbandoned
+    }
+    if isOpen { demand(.stop) }
   }
 
   package func receive(_ piece: [UInt8], isComplete: Bool, failure: GuestError? = nil) {
     let waiter = state.withLock { state in
-      if !piece.isEmpty { state.pieces.append(piece) }
+      if !piece.isEmpty, !state.isAbandoned { state.pieces.append(piece) }
       if isComplete { state.isComplete = true }
       if let failure { state.failure = failure }
       defer { state.waiter = nil }
@@ -69,7 +90,7 @@ public final class RequestBody: AsyncSequence, Sendable {
       }
       switch step {
       case .piece(let piece):
-        grant(piece.count)
+        if piece.count > 0 { demand(.more(piece.count)) }
         return piece
       case .end: return nil
       case .failed(let error): throw error

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import GuestAPI
 
 /// One row, by column name or position.
 public struct SQLRow: Sendable {
@@ -47,6 +48,26 @@ public struct SQLRow: Sendable {
 
   private func mismatch(_ column: String, _ wanted: String) -> GuestError {
     .unexpectedAnswer("column \"\(column)\" holds \(self[column].typeName), not \(wanted)")
+  }
+}
+
+extension SQLRow {
+  /// `{"columns", "rows"}` of an answer.
+  static func rows(of result: JSONValue, body: [UInt8]) throws(GuestError) -> [SQLRow] {
+    guard let columns = result["columns"]?.array?.compactMap(\.string),
+      let rows = result["rows"]?.array
+    else { throw .unexpectedAnswer("an answer without columns and rows") }
+    var out: [SQLRow] = []
+    out.reserveCapacity(rows.count)
+    for row in rows {
+      var values: [SQLValue] = []
+      for value in row.array ?? [] { values.append(try SQLValue(json: value, body: body)) }
+      guard values.count == columns.count else {
+        throw .unexpectedAnswer("a row of \(values.count) values, \(columns.count) columns")
+      }
+      out.append(SQLRow(columns: columns, values: values))
+    }
+    return out
   }
 }
 

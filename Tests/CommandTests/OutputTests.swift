@@ -73,22 +73,24 @@ struct OutputTests {
 
   @Test("CSV quotes what RFC 4180 wants quoted, and tells NULL from an empty text")
   func csv() {
-    let result = SQLResult(
-      columns: ["id", "text"],
-      rows: [[1, "a,b"], [.null, ""], [.double(.greatestFiniteMagnitude), "say \"hi\"\n"]],
-      changes: 0, lastInsertRowID: 0, truncated: false)
+    let rows: [[JSONValue]] = [
+      [1, "a,b"], [.null, ""], [.double(.greatestFiniteMagnitude), "say \"hi\"\n"],
+    ]
     #expect(
-      SQLText.csv(result)
+      SQLText.csv(columns: ["id", "text"]) + rows.map { SQLText.csv(row: $0) }.joined()
         == "id,text\r\n1,\"a,b\"\r\n,\"\"\r\n1.7976931348623157e+308,\"say \"\"hi\"\"\n\"\r\n")
   }
 
   @Test("rows as JSON keep every 64-bit integer")
   func rows() throws {
-    let result = SQLResult(
-      columns: ["n"], rows: [[9_223_372_036_854_775_807], [-9_223_372_036_854_775_808]], changes: 0,
-      lastInsertRowID: 0, truncated: false)
-    let text = String(decoding: try AdminCoding.encode(SQLText.objects(result)), as: UTF8.self)
-    #expect(text == #"[{"n":9223372036854775807},{"n":-9223372036854775808}]"#)
+    let line = SQLLine.row([9_223_372_036_854_775_807, -9_223_372_036_854_775_808])
+    guard case .row(let row) = try SQLLine(line: try line.encoded()) else {
+      Issue.record("a row is read as something else")
+      return
+    }
+    #expect(
+      SQLText.object(["n", "m"], row).text
+        == #"{"n":9223372036854775807,"m":-9223372036854775808}"#)
   }
 
   @Test("an error says what failed, why, each mistake and what to do next")

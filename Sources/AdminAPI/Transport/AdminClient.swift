@@ -65,12 +65,20 @@ public struct AdminClient: Sendable {
   }
 
   /// Reads an answer line by line, for as long as the host sends and `onLine` returns true.
-  public func lines(_ target: String, follow: Bool, onLine: ([UInt8]) -> Bool)
-    throws(AdminClientError)
-  {
-    let connection = try open("GET", target, nil)
+  ///
+  /// - Parameters:
+  ///   - body: JSON, if the request has one.
+  ///   - follow: the answer may pause for ever.
+  ///   - lineBytesMax: a longer line is refused.
+  public func lines(
+    _ target: String, method: String = "GET", body: [UInt8]? = nil, follow: Bool,
+    lineBytesMax: Int = AdminClient.lineBytesMax, onLine: ([UInt8]) -> Bool
+  ) throws(AdminClientError) {
+    let connection = try open(method, target, body)
     var reader = HTTPReplyReader()
     var pending: [UInt8] = []
+    // What was searched for a line's end already.
+    var searched = 0
     while !reader.isDone {
       pending += try next(connection, &reader)
       guard let head = reader.head else { continue }
@@ -81,11 +89,14 @@ public struct AdminClient: Sendable {
         throw Self.problem(head, pending)
       }
       if follow { connection.setTimeout(seconds: 0) }
-      while let end = pending.firstIndex(of: 0x0a) {
-        guard onLine(Array(pending[..<end])) else { return }
-        pending.removeFirst(end + 1)
+      var start = 0
+      while let end = pending[max(start, searched)...].firstIndex(of: 0x0a) {
+        guard onLine(Array(pending[start..<end])) else { return }
+        start = end + 1
       }
-      guard pending.count <= Self.lineBytesMax else { throw .malformed("a line without an end") }
+      pending.removeFirst(start)
+      searched = pending.count
+      guard pending.count <= lineBytesMax else { throw .malformed("a line without an end") }
     }
   }
 

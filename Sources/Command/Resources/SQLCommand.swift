@@ -9,7 +9,7 @@ struct SQLCommand: ParsableCommand {
     commandName: "sql", abstract: "Run a statement on an app's database, or back it up.",
     discussion: """
       Read-only unless --write. Without SQL the statement is read from standard input; without DB the app's \
-      databases are listed.
+      databases are listed. Rows are printed as they come; a table holds 100,000 of them.
       """)
 
   @Argument(help: ArgumentHelp("Id or origin name.", valueName: "app"))
@@ -40,22 +40,29 @@ struct SQLCommand: ParsableCommand {
     let client = host.client
     guard let database else { return try listDatabases(client) }
     if let backup { return try backUp(client, database, to: FilePath.absolute(backup)) }
-    let request = SQLRequest(sql: try statement ?? Self.readStatement(), write: write)
-    let result = try client.json(
-      SQLResult.self, "POST", AdminPath.app(app, "sql", database), body: request)
-    if output.json {
-      try Printer.json(SQLText.objects(result))
-    } else if csv {
-      Printer.text(SQLText.csv(result))
-    } else if result.columns.isEmpty {
-      Printer.text("\(result.changes) row\(result.changes == 1 ? "" : "s") changed")
-    } else {
-      Printer.table(SQLText.table(result))
+    let request = SQLRequest(
+      sql: try statement ?? Self.readStatement(), write: write,
+      rowsMax: csv || output.json ? nil : Self.tableRowsMax)
+    var printer = SQLPrinter(form: csv ? .csv : output.json ? .json : .table)
+    var failure: (any Error)?
+    try client.lines(
+      AdminPath.app(app, "sql", database), method: "POST", body: try AdminCoding.encode(request),
+      follow: false, lineBytesMax: SQLLine.bytesMax
+    ) { line in
+      do {
+        try printer.take(try SQLLine(line: line))
+        return true
+      } catch {
+        failure = error
+        return false
+      }
     }
-    if result.truncated {
-      Printer.note("there are more rows than the \(result.rows.count) shown; use LIMIT and OFFSET")
-    }
+    if let failure { throw failure }
+    try printer.finish()
   }
+
+  /// LIMIT: rows of a table, whose widths are known only when all are there. `--json` and `--csv` have no bound.
+  private static let tableRowsMax = 100_000
 
   private func listDatabases(_ client: AdminClient) throws {
     let databases = try client.json([DatabaseInfo].self, "GET", AdminPath.app(app, "sql"))

@@ -5,34 +5,34 @@ import GuestAPI
 
 /// Rows of SQL as text.
 package enum SQLText {
-  /// One object a row; of two columns of one name the last wins, so name them apart.
-  package static func objects(_ result: SQLResult) -> [JSONValue] {
-    result.rows.map { row in
-      var object = JSONObject()
-      for (column, value) in zip(result.columns, row) { object[column] = value }
-      return .object(object)
-    }
+  /// A row as an object; of two columns of one name the last wins, so name them apart.
+  package static func object(_ columns: [String], _ row: [JSONValue]) -> JSONValue {
+    var object = JSONObject()
+    for (column, value) in zip(columns, row) { object[column] = value }
+    return .object(object)
   }
 
-  package static func table(_ result: SQLResult) -> Table {
-    let numeric = result.columns.indices.map { column in
-      result.rows.contains { $0[column].number != nil }
-        && result.rows.allSatisfy { $0[column].number != nil || $0[column].isNull }
+  package static func table(_ columns: [String], _ rows: [[JSONValue]]) -> Table {
+    let numeric = columns.indices.map { column in
+      rows.contains { $0[column].number != nil }
+        && rows.allSatisfy { $0[column].number != nil || $0[column].isNull }
     }
     var table = Table(
-      zip(result.columns, numeric).map { (Printer.harmless($0), $1 ? .right : .left) })
-    for row in result.rows {
+      zip(columns, numeric).map { (Printer.harmless($0), $1 ? .right : .left) })
+    for row in rows {
       table.add(row.map { .init(Printer.harmless(text($0, null: "NULL"))) })
     }
     return table
   }
 
   /// RFC 4180: lines end in CRLF; NULL is an empty field, an empty text is `""`.
-  package static func csv(_ result: SQLResult) -> String {
-    ([result.columns.map(field)]
-      + result.rows.map { row in row.map { $0.isNull ? "" : field(text($0, null: "")) } })
-      .map { $0.joined(separator: ",") + "\r\n" }.joined()
+  package static func csv(row: [JSONValue]) -> String {
+    line(row.map { $0.isNull ? "" : field(text($0, null: "")) })
   }
+
+  package static func csv(columns: [String]) -> String { line(columns.map(field)) }
+
+  private static func line(_ fields: [String]) -> String { fields.joined(separator: ",") + "\r\n" }
 
   private static func field(_ text: String) -> String {
     let needsQuotes =

@@ -26,6 +26,8 @@ package struct ServiceRequest: Sendable {
 
 package enum ServiceReply: Sendable {
   case result(JSONValue, body: ByteBuffer)
+  /// The body goes on: `first` is within a stream's first credit.
+  case stream(JSONValue, first: ByteBuffer, rest: any StreamedReply)
   case failure(RPCError)
 
   package static func failure(_ error: HostError) -> ServiceReply { .failure(RPCError(error)) }

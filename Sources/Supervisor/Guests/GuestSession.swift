@@ -34,6 +34,8 @@ final class GuestSession: ChannelInboundHandler {
   private var answerStreams: [Int64: AnswerStream] = [:]
   /// Whose body a stream to the guest carries.
   private var requestStreams: [Int64: GuestCall] = [:]
+  /// Answers to the guest whose body goes on, by stream.
+  private var replies: [Int64: OpenReply] = [:]
   /// Requests of the guest the host has not answered.
   private var guestRequests: Set<RequestID> = []
   private var controlReplies: [Int64: (Message.Outcome) -> Void] = [:]
@@ -52,6 +54,13 @@ final class GuestSession: ChannelInboundHandler {
     var call: GuestCall?
     var requestID: Int64
     var credit: Int
+  }
+
+  /// The rest of an answer of the host's.
+  struct OpenReply {
+    let rest: any StreamedReply
+    /// What the guest granted and the host does not pass on yet.
+    var heldGrant = 0
   }
 
   /// Stands for the request of a stream that belongs to none of the host's.
@@ -88,7 +97,7 @@ final class GuestSession: ChannelInboundHandler {
   var inFlight: Int { calls.count }
   var isReady: Bool { phase == .ready && !isAlone }
   var isOver: Bool { phase == .ended }
-  var hasGuestRequests: Bool { !guestRequests.isEmpty }
+  var hasGuestRequests: Bool { !guestRequests.isEmpty || !replies.isEmpty }
 
   // MARK: Channel
 
@@ -194,6 +203,7 @@ final class GuestSession: ChannelInboundHandler {
       socket.channel.read()
     }
     for call in requestStreams.values where call.heldGrant > 0 { widenWindow(of: call) }
+    for stream in replies.keys { grantReply(stream) }
   }
 
   private func checkIgnoredCancels(now: NIODeadline) {
@@ -222,9 +232,11 @@ final class GuestSession: ChannelInboundHandler {
     calls = [:]
     answerStreams = [:]
     requestStreams = [:]
-    let replies = controlReplies
+    let (unread, unanswered) = (replies.values, controlReplies)
+    replies = [:]
     controlReplies = [:]
-    for reply in replies.values { reply(.error(RPCError(error))) }
+    for reply in unread { reply.rest.stop() }
+    for reply in unanswered.values { reply(.error(RPCError(error))) }
     socket?.channel.close(promise: nil)
     owner?.sessionEnded(self, violation: violation)
   }
@@ -506,12 +518,15 @@ extension GuestSession {
     case .data(let stream, let isEnd, let failure):
       try receiveData(stream: stream, isEnd: isEnd, failure: failure, body: body)
     case .credit(let stream, let bytes):
-      guard let call = requestStreams[stream] else { return }
+      guard let call = requestStreams[stream] else { return grantReply(stream, bytes) }
       // More than an Int32 of credit is as good as any: a request's body is granted again before it runs out.
       call.heldGrant = min(call.heldGrant + bytes, Int(Int32.max))
       widenWindow(of: call)
     case .stop(let stream):
-      guard let call = requestStreams[stream] else { return }
+      guard let call = requestStreams[stream] else {
+        replies[stream]?.rest.stop()
+        return
+      }
       socket?.send { StreamSignal.data(stream: stream, end: true, failure: nil).write(to: &$0) }
       closeRequestStream(of: call)
       call.stopRequestBody()
@@ -595,7 +610,10 @@ extension GuestSession {
   }
 
   private func finish(_ id: RequestID, with answer: ServiceReply) {
-    guard phase != .ended, guestRequests.remove(id) != nil else { return }
+    guard phase != .ended, guestRequests.remove(id) != nil else {
+      if case .stream(_, _, let rest) = answer { rest.stop() }
+      return
+    }
     reply(answer, to: id)
   }
 
@@ -614,7 +632,54 @@ extension GuestSession {
         return reply(.failure(error), to: id)
       }
       socket?.send(body: body) { $0.raw(json) }
+    case .stream(let result, let first, let rest): open(rest, of: id, result, first)
     }
+  }
+
+  /// Answers, and sends the rest of the body as it comes.
+  private func open(
+    _ rest: any StreamedReply, of id: RequestID, _ result: JSONValue, _ first: ByteBuffer
+  ) {
+    let stream = nextStream
+    nextStream += 1
+    let response = Message.response(.init(id: id, outcome: .result(result), stream: stream))
+    socket?.send(body: first) { response.write(to: &$0) }
+    replies[stream] = OpenReply(rest: rest)
+    let session = NIOLoopBound(self, eventLoop: eventLoop)
+    rest.begin { piece in
+      if session.eventLoop.inEventLoop {
+        session.value.send(piece, on: stream)
+      } else {
+        session.eventLoop.execute { session.value.send(piece, on: stream) }
+      }
+    }
+  }
+
+  private func send(_ piece: StreamedPiece, on stream: Int64) {
+    guard phase != .ended, replies[stream] != nil else { return }
+    switch piece {
+    case .data(let data):
+      socket?.send(body: data) {
+        StreamSignal.data(stream: stream, end: false, failure: nil).write(to: &$0)
+      }
+    case .end(let failure):
+      replies[stream] = nil
+      socket?.send {
+        StreamSignal.data(stream: stream, end: true, failure: failure).write(to: &$0)
+      }
+    }
+  }
+
+  /// Passes on what the guest granted, but nothing while it has much to read already: a guest that grants what it does
+  /// not read cannot fill the host's memory.
+  private func grantReply(_ stream: Int64, _ bytes: Int = 0) {
+    guard var reply = replies[stream] else { return }
+    reply.heldGrant = min(reply.heldGrant + bytes, Int(Int32.max))
+    if let socket, socket.pendingBytes < Self.pauseReadingAbove, reply.heldGrant > 0 {
+      reply.rest.grant(reply.heldGrant)
+      reply.heldGrant = 0
+    }
+    replies[stream] = reply
   }
 }
 

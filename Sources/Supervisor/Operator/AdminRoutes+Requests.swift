@@ -96,6 +96,31 @@ extension AdminRoutes {
     return value
   }
 
+  /// The answer to a statement, in pieces of many lines. An error after the first line is a line itself.
+  static func lines(_ lines: AsyncThrowingStream<SQLLine, any Error>) -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "application/x-ndjson"],
+      body: ResponseBody { writer in
+        var buffer = ByteBuffer()
+        do {
+          for try await line in lines {
+            buffer.writeBytes(try line.encoded())
+            buffer.writeInteger(UInt8(ascii: "\n"))
+            guard buffer.readableBytes >= linesBytes else { continue }
+            try await writer.write(buffer)
+            buffer.clear()
+          }
+        } catch {
+          buffer.writeBytes(try SQLLine.problem(.telling(error) ?? .internal).encoded() + [0x0a])
+        }
+        try await writer.write(buffer)
+        try await writer.finish(nil)
+      })
+  }
+
+  /// Lines of SQL are gathered up to about so many bytes: a piece each would cost more than its row.
+  private static let linesBytes = 32_768
+
   /// One JSON object a line. A followed answer ends when the reader leaves, so that no task stays behind.
   static func lines<Value: Encodable & Sendable>(
     _ request: Request, _ values: AsyncThrowingStream<Value, any Error>, follow: Bool

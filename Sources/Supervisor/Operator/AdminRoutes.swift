@@ -78,8 +78,8 @@ struct AdminRoutes {
       try Response(json: try await operations.databases(try Self.app(context)))
     }
     router.post("/v1/apps/:app/sql/:name") { request, context in
-      try Response(
-        json: try await operations.sql(
+      Self.lines(
+        try await operations.sql(
           try Self.app(context), database: try Self.name(context), try await Self.body(request)))
     }
     router.post("/v1/apps/:app/sql/:name/backup") { request, context in

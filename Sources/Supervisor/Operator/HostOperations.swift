@@ -40,7 +40,10 @@ package protocol AppOperations: Sendable {
 /// What apps keep on the host: databases, secrets, keys.
 package protocol ResourceOperations: Sendable {
   func databases(_ app: String) async throws -> [DatabaseInfo]
-  func sql(_ app: String, database: String, _ request: SQLRequest) async throws -> SQLResult
+  /// The answer as it comes: a reader that waits holds the statement up, and nothing is gathered.
+  func sql(
+    _ app: String, database: String, _ request: SQLRequest
+  ) async throws -> AsyncThrowingStream<SQLLine, any Error>
   func backUp(_ app: String, database: String, _ request: SQLBackupRequest) async throws
     -> SQLBackupReport
 

@@ -154,6 +154,52 @@ struct AdminServerTests {
     }
   }
 
+  /// The lines of an answer to a statement.
+  private func lines(_ served: ServedFakeHost, _ sql: String) async throws -> [SQLLine] {
+    let body = try AdminCoding.encode(SQLRequest(sql: sql))
+    let raw = try await served.ask { client throws(AdminClientError) in
+      var lines: [[UInt8]] = []
+      try client.lines(
+        AdminPath.app("journal", "sql", "main"), method: "POST", body: body, follow: false
+      ) {
+        lines.append($0)
+        return true
+      }
+      return lines
+    }.get()
+    return try raw.map { try SQLLine(line: $0) }
+  }
+
+  @Test("rows come a line each; an error in their midst is the last line")
+  func rows() async throws {
+    try await ServedFakeHost.run { served in
+      let whole = try await lines(served, "SELECT 1")
+      #expect(
+        whole == [
+          .columns(["id", "title"]), .row([1, "first"]), .row([9_007_199_254_740_993, .null]),
+          .row([.double(1.5), "say \"hi\""]), .end(SQLOutcome()),
+        ])
+      let broken = try await lines(served, "SELECT broken")
+      guard case .problem(let problem)? = broken.last else {
+        Issue.record("\(broken)")
+        return
+      }
+      #expect(broken.dropLast() == whole.dropLast(2))
+      #expect(problem.code == "deadline.sql" && problem.retryable)
+      let refused = await served.ask { client throws(AdminClientError) in
+        try client.lines(
+          AdminPath.app("journal", "sql", "main"), method: "POST",
+          body: Array(#"{"sql":"DELETE","params":[],"write":false}"#.utf8), follow: false
+        ) { _ in true }
+      }
+      guard case .failure(.problem(let why)) = refused else {
+        Issue.record("\(refused)")
+        return
+      }
+      #expect(why.code == "sql.read_only")
+    }
+  }
+
   @Test("every other operation reaches the host with what it was given")
   func theRest() async throws {
     try await ServedFakeHost.run { served in
@@ -166,12 +212,6 @@ struct AdminServerTests {
       _ = try await served.ask { client throws(AdminClientError) in
         try client.send("DELETE", AdminPath.app("journal", "secrets", "smtp_password"))
       }.get()
-      let rows = try await served.ask { client throws(AdminClientError) in
-        try client.json(
-          SQLResult.self, "POST", AdminPath.app("journal", "sql", "main"),
-          body: SQLRequest(sql: "SELECT 1"))
-      }.get()
-      #expect(rows.rows[1][0] == 9_007_199_254_740_993)
       let report = try await served.ask { client throws(AdminClientError) in
         try client.send("GET", AdminPath.query("/v1/reports/cost", [("by", "day")]))
       }.get()

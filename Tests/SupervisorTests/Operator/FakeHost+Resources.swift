@@ -5,20 +5,32 @@ import struct Meter.PriceBookSource
 import Foundation
 import GuestAPI
 import Supervisor
+import Synchronization
 
 extension FakeHost {
   func databases(_ app: String) async throws -> [DatabaseInfo] {
     [DatabaseInfo(name: "main", bytes: 8_192)]
   }
-  func sql(_ app: String, database: String, _ request: SQLRequest) async throws -> SQLResult {
+  func sql(
+    _ app: String, database: String, _ request: SQLRequest
+  ) async throws -> AsyncThrowingStream<SQLLine, any Error> {
     guard request.sql.hasPrefix("SELECT") || request.write else {
       throw HostError(
         .sql, "read_only", "The statement writes and was run read-only. Use --write.")
     }
-    return SQLResult(
-      columns: ["id", "title"],
-      rows: [[1, "first"], [9_007_199_254_740_993, .null], [.double(1.5), "say \"hi\""]],
-      changes: 0, lastInsertRowID: 0, truncated: false)
+    var lines: [SQLLine] = [
+      .columns(["id", "title"]), .row([1, "first"]), .row([9_007_199_254_740_993, .null]),
+      .row([.double(1.5), "say \"hi\""]), .end(SQLOutcome()),
+    ]
+    lines.reverse()
+    let left = Mutex(lines)
+    let breaksOff = request.sql.contains("broken")
+    return AsyncThrowingStream {
+      if breaksOff, left.withLock({ $0.count }) == 2 {
+        throw HostError(.deadline, "sql", "The statement took too long.")
+      }
+      return left.withLock { $0.popLast() }
+    }
   }
   func backUp(_ app: String, database: String, _ request: SQLBackupRequest) async throws
     -> SQLBackupReport

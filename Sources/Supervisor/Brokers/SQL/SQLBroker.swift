@@ -16,7 +16,6 @@ final class SQLBroker: @unchecked Sendable {
 
   struct Waiting {
     var request: ServiceRequest
-    var onPiece: (@Sendable (ByteBuffer) -> Void)?
     var reply: @Sendable (ServiceReply) -> Void
   }
 
@@ -53,32 +52,16 @@ final class SQLBroker: @unchecked Sendable {
   }
 
   func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
-    eventLoop.execute { self.accept(Waiting(request: request, onPiece: nil, reply: reply)) }
-  }
-
-  /// For the operator: a request whose answer's body comes piece by piece, on the event loop.
-  func handle(
-    _ request: ServiceRequest, onPiece: @escaping @Sendable (ByteBuffer) -> Void,
-    reply: @escaping @Sendable (ServiceReply) -> Void
-  ) {
-    eventLoop.execute { self.accept(Waiting(request: request, onPiece: onPiece, reply: reply)) }
+    eventLoop.execute { self.accept(Waiting(request: request, reply: reply)) }
   }
 
   private func accept(_ call: Waiting) {
-    let (request, reply) = (call.request, call.reply)
     lastUse = .now()
-    guard call.onPiece != nil || request.params["stream"]?.bool != true else {
-      return reply(
-        .failure(
-          HostError(
-            .unsupported, "sql.stream",
-            "a result is streamed on the app's own SQL socket (BULKHEAD_SQL_FD) only")))
-    }
     switch worker {
     case .running(let link, _): send(call, over: link)
     case .none, .starting:
       guard waiting.count < Self.waitingMax else {
-        return reply(
+        return call.reply(
           .failure(HostError(.overloaded, "sql", "too many statements wait for the SQL worker")))
       }
       waiting.append(call)
@@ -90,7 +73,7 @@ final class SQLBroker: @unchecked Sendable {
     let asked =
       call.request.meta.deadlineMs.map { TimeAmount.milliseconds($0) } ?? Self.deadlineDefault
     let until = NIODeadline.now() + min(asked, Self.deadlineMax) + Self.deadlineGrace
-    link.send(call.request, until: until, onPiece: call.onPiece, reply: call.reply)
+    link.send(call.request, until: until, reply: call.reply)
   }
 
   private func startIfNeeded() {

@@ -11,22 +11,13 @@ final class SQLWorkerLink: ChannelInboundHandler {
   private struct Waiting {
     var reply: @Sendable (ServiceReply) -> Void
     var until: NIODeadline
-    /// Takes the pieces of a streamed answer; nil refuses one.
-    var onPiece: (@Sendable (ByteBuffer) -> Void)?
-  }
-
-  /// A streamed answer on its way: its result is passed on when the last piece has come.
-  private struct Streaming {
-    var waiting: Waiting
-    var result: JSONValue
-    var credit: Int
   }
 
   private let limits = FrameLimits()
   private var reader: FrameReader
   private var socket: GuestSocket?
   private var waiting: [Int64: Waiting] = [:]
-  private var streaming: [Int64: Streaming] = [:]
+  private var streaming: [Int64: WorkerStream] = [:]
   private var beforeActive: [(Int64, Message.Request, ByteBuffer)] = []
   private var nextID: Int64 = 1
   private var isOver = false
@@ -51,13 +42,12 @@ final class SQLWorkerLink: ChannelInboundHandler {
 
   func send(
     _ request: ServiceRequest, until: NIODeadline,
-    onPiece: (@Sendable (ByteBuffer) -> Void)? = nil,
     reply: @escaping @Sendable (ServiceReply) -> Void
   ) {
     guard !isOver else { return reply(.failure(Self.lost)) }
     let id = nextID
     nextID += 1
-    waiting[id] = Waiting(reply: reply, until: until, onPiece: onPiece)
+    waiting[id] = Waiting(reply: reply, until: until)
     let message = Message.Request(
       id: .number(id), method: request.method, params: request.params, meta: request.meta)
     if let socket {
@@ -93,7 +83,7 @@ final class SQLWorkerLink: ChannelInboundHandler {
         throw ProtocolViolation(.responseUnknownID, "the SQL worker answered an unknown id")
       }
       switch response.outcome {
-      case .result(let result): receive(result, of: entry, response.stream, frame.body)
+      case .result(let result): try receive(result, of: entry, response.stream, frame.body)
       case .error(let error): entry.reply(.failure(error))
       }
     case .notification(let method, let params):
@@ -109,44 +99,39 @@ final class SQLWorkerLink: ChannelInboundHandler {
 
   private func receive(
     _ result: JSONValue, of entry: Waiting, _ stream: Int64?, _ body: ByteBuffer
-  ) {
-    guard let stream else {
-      entry.onPiece?(body)
-      return entry.reply(.result(result, body: body))
+  ) throws(ProtocolViolation) {
+    guard let stream else { return entry.reply(.result(result, body: body)) }
+    guard let socket, streaming[stream] == nil, body.readableBytes <= limits.streamCredit else {
+      throw ProtocolViolation(.streamUnknown, "the SQL worker opened a stream it may not")
     }
-    guard let onPiece = entry.onPiece else {
-      socket?.send { StreamSignal.stop(stream: stream).write(to: &$0) }
-      return entry.reply(
-        .failure(HostError(.unsupported, "sql.stream", "no streamed answer was asked for")))
+    let rest = WorkerStream(
+      eventLoop: socket.channel.eventLoop, credit: limits.streamCredit - body.readableBytes
+    ) { [weak self] signal in
+      switch signal {
+      case .credit(let bytes): self?.tell(.credit(stream: stream, bytes: bytes))
+      case .stop: self?.tell(.stop(stream: stream))
+      }
     }
-    onPiece(body)
-    streaming[stream] = Streaming(
-      waiting: entry, result: result, credit: limits.streamCredit - body.readableBytes)
-    grant(body.readableBytes, to: stream)
+    streaming[stream] = rest
+    entry.reply(.stream(result, first: body, rest: rest))
   }
 
-  private func receive(_ signal: StreamSignal, _ body: ByteBuffer) throws(ProtocolViolation) {
-    guard case .data(let stream, let isEnd, let failure) = signal,
-      var entry = streaming[stream]
+  private func tell(_ signal: StreamSignal) {
+    guard !isOver else { return }
+    socket?.send { signal.write(to: &$0) }
+  }
+
+  private func receive(
+    _ signal: StreamSignal, _ body: ByteBuffer
+  ) throws(ProtocolViolation) {
+    guard case .data(let stream, let isEnd, let failure) = signal, let rest = streaming[stream]
     else { return }
-    entry.credit -= body.readableBytes
-    guard entry.credit >= 0 else {
+    guard rest.receive(body) else {
       throw ProtocolViolation(.streamCredit, "the SQL worker sent more than it was granted")
     }
-    streaming[stream] = isEnd ? nil : entry
-    if body.readableBytes > 0 { entry.waiting.onPiece?(body) }
-    guard isEnd else { return grant(body.readableBytes, to: stream) }
-    if let failure {
-      entry.waiting.reply(.failure(HostError(.sql, "stream", failure)))
-    } else {
-      entry.waiting.reply(.result(entry.result, body: ByteBuffer()))
-    }
-  }
-
-  private func grant(_ bytes: Int, to stream: Int64) {
-    guard bytes > 0 else { return }
-    streaming[stream]?.credit += bytes
-    socket?.send { StreamSignal.credit(stream: stream, bytes: bytes).write(to: &$0) }
+    guard isEnd else { return }
+    streaming[stream] = nil
+    rest.end(failure: failure)
   }
 
   /// A worker that let a deadline and its own watchdog pass is stuck: it has to go.
@@ -168,10 +153,11 @@ final class SQLWorkerLink: ChannelInboundHandler {
   func end(_ violation: ProtocolViolation?) {
     guard !isOver else { return }
     isOver = true
-    let all = Array(waiting.values) + streaming.values.map(\.waiting)
+    let (all, streams) = (waiting.values, streaming.values)
     waiting = [:]
     streaming = [:]
     for entry in all { entry.reply(.failure(Self.lost)) }
+    for stream in streams { stream.end(failure: "\(Self.lost.code): \(Self.lost.message)") }
     socket?.channel.close(promise: nil)
     onEnd(violation)
   }
