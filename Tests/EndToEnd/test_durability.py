@@ -172,5 +172,68 @@ class Killing(EndToEndTest):
         return total
 
 
+class Rotating(EndToEndTest):
+    takes_long = True
+    SECRETS = 60
+
+    def test_a_rotation_of_the_master_key_survives_kill_9_of_the_host(self):
+        """The host is killed at random instants of a rotation, again and again: afterwards every secret of every
+        version opens and every key signs, of an app that runs, of one that is stopped and of one that was uninstalled
+        with its data kept. In the end only the new key is left, and nothing is sealed with another."""
+        seed = a_seed()
+        with self.subTest(seed=seed):
+            self.rotate_and_kill(random.Random(seed))
+
+    def rotate_and_kill(self, chance: random.Random) -> None:
+        host = self.host()
+        apps = [self.keeper(host, name) for name in ("running", "stopped", "removed")]
+        running, stopped, removed = apps
+        for app in apps:
+            self.assertEqual(app.get(f"/fill/{self.SECRETS}").body, b"filled")
+        host.command("stop", "stopped")
+        package = self.package("removed", ["python3", "vault.py"], ["vault.py"])
+        host.command("uninstall", "removed", "--keep-data", "--yes")
+        begin = time.monotonic()
+        host.command("secret", "rotate-master-key")
+        length = time.monotonic() - begin
+        first = self.master_keys(host)
+        self.assertEqual(len(first), 1)
+        in_the_middle = 0
+        for number in range(8):
+            asking = threading.Thread(
+                target=host.command, args=("secret", "rotate-master-key"), kwargs={"status": None}, daemon=True)
+            asking.start()
+            time.sleep(chance.random() * length)
+            host.kill()
+            asking.join(30)
+            in_the_middle += len(self.master_keys(host)) > 1
+            host.start()
+            # While the rotation goes on.
+            self.assertEqual(running.get(f"/check/{self.SECRETS}").body, b"ok")
+            self.assertEqual(running.get(f"/new/n{number}").body, f"n{number}".encode())
+        eventually(lambda: len(self.master_keys(host)) == 1, "the rotation has ended")
+        self.assertGreater(in_the_middle, 0, "no kill came in the middle of a rotation")
+        self.assertNotEqual(self.master_keys(host), first)
+        host.command("start", "stopped")
+        self.assertEqual(stopped.get(f"/check/{self.SECRETS}").body, b"ok")
+        host.install(package)
+        self.assertEqual(removed.get(f"/check/{self.SECRETS}").body, b"ok")
+        self.assertEqual(host.stop(), 0)
+        self.assertEqual(len(set().union(*(self.key_ids(app) for app in apps))), 1)
+
+    def keeper(self, host: Host, name: str) -> App:
+        return self.install(host, name, ["python3", "vault.py"], ["vault.py"])
+
+    def master_keys(self, host: Host) -> List[str]:
+        return (host.data / "master.key").read_text().split("\n")[1:-1]
+
+    def key_ids(self, app: App) -> Set[str]:
+        """The master keys that something of the app is sealed with."""
+        file = sqlite3.connect(app.directory / "state.sqlite")
+        self.addCleanup(file.close)
+        found = file.execute("SELECT key_id FROM secret UNION SELECT key_id FROM signing_key WHERE sealed NOT NULL")
+        return {row[0] for row in found}
+
+
 if __name__ == "__main__":
     unittest.main()

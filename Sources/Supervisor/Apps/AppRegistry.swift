@@ -57,6 +57,14 @@ package final class AppRegistry: Sendable {
     return problems
   }
 
+  /// Ids and `state.sqlite` of all that have one, installed or not.
+  package func directoriesWithState() throws(HostError) -> [(id: String, state: String)] {
+    try directories().compactMap { id in
+      let state = AppDirectory(dataDirectory: dataDirectory, appID: id).state
+      return access(state, F_OK) == 0 ? (id, state) : nil
+    }
+  }
+
   private func directories() throws(HostError) -> [String] {
     let path = "\(dataDirectory)/apps"
     do throws(DurableFile.Failure) { try DurableFile.makeDirectory(path) } catch {

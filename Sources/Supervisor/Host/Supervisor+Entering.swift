@@ -21,7 +21,7 @@ extension Supervisor {
     let sql = SQLBroker(
       spec: spec, eventLoop: loop, starter: starter, watcher: watcher, journal: log)
     let hostWork = try HostWork(app: app.id, registry: meter.book.registry)
-    let vault = vault(of: app)
+    let vault = vault(of: app.id, state: app.directory.state)
     let calls = CallStatistics()
     let gate = RequestGate(app: app.id, book: meter.book)
     let services = brokers(for: app.id, log: log, sql: sql, vault: vault, calls: calls)
@@ -59,10 +59,10 @@ extension Supervisor {
     }
   }
 
-  private func vault(of app: InstalledApp) -> AppVault {
+  func vault(of app: String, state: String) -> AppVault {
     let clock = clock
     return AppVault(
-      app: app.id, path: app.directory.state, ring: keyRing,
+      app: app, path: state, ring: keyRing,
       environment: .init(
         now: { clock.wall().seconds }, nowNanoseconds: { clock.monotonic().value },
         random: Self.randomBytes))

@@ -110,6 +110,14 @@ extension Supervisor: ResourceOperations {
     for handle in apps.all {
       while try await handle.vault.rewrap() > 0 {}
     }
+    // What an app left that was uninstalled with its data kept, or that could not be loaded, must open later too.
+    let others = try await onQueue(storeQueue) { [registry] () throws(HostError) in
+      try registry.directoriesWithState()
+    }
+    for directory in others where apps[directory.id] == nil {
+      let vault = vault(of: directory.id, state: directory.state)
+      while try await vault.rewrap() > 0 {}
+    }
     // Every app is done: this only writes the file with the new key alone.
     try rotation.finish(apps: []) { _ in 0 }
     logger.notice("audit: the master key was rotated", metadata: ["apps": "\(apps.all.count)"])

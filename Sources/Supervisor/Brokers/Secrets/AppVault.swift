@@ -10,7 +10,7 @@ import SQLite
 /// at the first use.
 ///
 /// SAFETY: `services` is confined to `queue`.
-final class AppVault: Broker, @unchecked Sendable {
+package final class AppVault: Broker, @unchecked Sendable {
   private struct Services {
     var secretStore: SecretStore
     var keyStore: KeyStore
@@ -19,13 +19,22 @@ final class AppVault: Broker, @unchecked Sendable {
   }
 
   /// What comes from outside: the clocks and the randomness.
-  struct Environment: Sendable {
+  package struct Environment: Sendable {
     /// Seconds since 1970.
     var now: @Sendable () -> Int64
     /// A monotonic clock.
     var nowNanoseconds: @Sendable () -> Int64
     /// Bytes nobody can foretell.
     var random: @Sendable (Int) -> [UInt8]
+
+    package init(
+      now: @escaping @Sendable () -> Int64, nowNanoseconds: @escaping @Sendable () -> Int64,
+      random: @escaping @Sendable (Int) -> [UInt8]
+    ) {
+      self.now = now
+      self.nowNanoseconds = nowNanoseconds
+      self.random = random
+    }
   }
 
   private let app: String
@@ -39,7 +48,7 @@ final class AppVault: Broker, @unchecked Sendable {
   /// - Parameters:
   ///   - app: the app's id, from the registry.
   ///   - path: the app's `state.sqlite`.
-  init(
+  package init(
     app: String, path: String, ring: KeyRing, rate: SigningRate = SigningRate(),
     environment: Environment
   ) {
@@ -51,7 +60,7 @@ final class AppVault: Broker, @unchecked Sendable {
     queue = DispatchQueue(label: "vault.\(app)")
   }
 
-  func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
+  package func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
     queue.async { [self] in
       do throws(HostError) {
         let services = try opened()
@@ -68,19 +77,19 @@ final class AppVault: Broker, @unchecked Sendable {
   }
 
   /// For the operator: the app's secrets.
-  func secrets<Result: Sendable>(
+  package func secrets<Result: Sendable>(
     _ body: @escaping @Sendable (SecretStore) throws(HostError) -> Result
   ) async throws -> Result {
     try await perform { services throws(HostError) in try body(services.secretStore) }
   }
 
   /// For the operator: the public halves of the app's keys.
-  func publicKeys() async throws -> [SigningKeyRecord] {
+  package func publicKeys() async throws -> [SigningKeyRecord] {
     try await perform { services throws(HostError) in try services.keyStore.list() }
   }
 
   /// Seals anew what an older master key sealed; gives how many values are left.
-  func rewrap() async throws -> Int {
+  package func rewrap() async throws -> Int {
     try await perform { services throws(HostError) in
       try services.secretStore.rewrap() + services.keyStore.rewrap()
     }
