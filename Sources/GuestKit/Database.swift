@@ -15,6 +15,7 @@ public struct Database: SQLStatements {
   /// - Parameters:
   ///   - mode: `.write` has the database's writer to itself, so keep it short; `.read` keeps seeing the database as it was.
   ///   - timeout: the transaction is ended after so long; 5 s if nil, 60 s at most.
+  @discardableResult
   public func transaction<Value>(
     _ mode: Transaction.Mode = .write, timeout: Duration? = nil,
     _ body: (Transaction) async throws -> Value

@@ -34,7 +34,7 @@ struct PartsTests {
 
   @Test("a body gives its pieces in order and grants each as it is read")
   func body() async throws {
-    let (grants, continuation) = AsyncStream.makeStream(of: Int.self)
+    let (grants, continuation) = AsyncStream.makeStream(of: RequestBody.Demand.self)
     let body = RequestBody(first: [1], isComplete: false) { continuation.yield($0) }
     body.receive([2, 3], isComplete: false)
     var pieces = body.makeAsyncIterator()
@@ -46,9 +46,25 @@ struct PartsTests {
     #expect(try await waiting.value == [4])
     #expect(try await pieces.next() == nil)
     continuation.finish()
-    var granted: [Int] = []
-    for await bytes in grants { granted.append(bytes) }
-    #expect(granted == [1, 2, 1])
+    var granted: [RequestBody.Demand] = []
+    for await demand in grants { granted.append(demand) }
+    #expect(granted == [.more(1), .more(2), .more(1)])
+  }
+
+  @Test("a body nobody reads on is stopped once, and drops what still comes")
+  func abandoned() async throws {
+    let (demands, continuation) = AsyncStream.makeStream(of: RequestBody.Demand.self)
+    let body = RequestBody(first: [1], isComplete: false) { continuation.yield($0) }
+    body.abandon()
+    body.abandon()
+    body.receive([2], isComplete: true)
+    #expect(try await body.collect() == [])
+    let whole = RequestBody(first: [1], isComplete: true) { continuation.yield($0) }
+    whole.abandon()
+    continuation.finish()
+    var asked: [RequestBody.Demand] = []
+    for await demand in demands { asked.append(demand) }
+    #expect(asked == [.stop])
   }
 
   @Test("a body larger than the reader wants is refused, one that broke off fails after its pieces")

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import GuestAPI
 import GuestKit
+import Synchronization
 
 /// The other end of a guest's socket, played by the test. A thread of its own reads: a test that blocked would hold one of
 /// the few threads the guest's tasks run on.
@@ -13,27 +14,40 @@ final class ScriptedHost {
 
   struct HungUp: Error {}
 
-  /// Starts a guest on the other end.
-  init(_ handler: @escaping Guest.Handler) throws {
+  /// The guest's end.
+  let inside: Int32
+
+  private init() throws {
     // As `Guest.serve` does: a host that is gone shows as an error of write.
     _ = Glibc.signal(SIGPIPE, SIG_IGN)
     var pair: [Int32] = [-1, -1]
     guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0 else { throw HungUp() }
-    let (mine, other) = (Descriptor(pair[0]), pair[1])
-    end = mine
+    let mine = Descriptor(pair[0])
+    (end, inside) = (mine, pair[1])
     let (stream, continuation) = AsyncStream.makeStream(of: Frame.self)
     frames = stream.makeAsyncIterator()
     Thread.detachNewThread {
       Self.read(from: mine.number) { continuation.yield($0) }
       continuation.finish()
     }
-    let connection = Connection(descriptor: other, handler: handler)
+  }
+
+  /// Starts a guest on the other end.
+  ///
+  /// - Parameter sql: the guest's own SQL socket.
+  convenience init(sql: Int32? = nil, _ handler: @escaping Guest.Handler) throws {
+    try self.init()
+    let other = inside
+    let connection = Connection(descriptor: other, sql: sql, handler: handler)
     Task {
       await connection.run()
       // Shut and not closed: a handler that still answers must not write to whoever has the number next.
       shutdown(other, Int32(SHUT_RDWR))
     }
   }
+
+  /// An SQL worker's end, for a guest to be given the other.
+  static func worker() throws -> ScriptedHost { try ScriptedHost() }
 
   /// Closed when neither the reader nor the test can use its number any more.
   private final class Descriptor: Sendable {
@@ -101,6 +115,20 @@ final class ScriptedHost {
     let (message, body) = try await next()
     guard case .response(let response) = message else { throw HungUp() }
     return (response, body)
+  }
+
+  func nextRequest() async throws -> Message.Request {
+    let (message, _) = try await next()
+    guard case .request(let request) = message else { throw HungUp() }
+    return request
+  }
+
+  func result(_ request: Message.Request, _ result: JSONValue) throws {
+    try send(.response(.init(id: request.id, outcome: .result(result))))
+  }
+
+  func fail(_ request: Message.Request, _ error: HostError) throws {
+    try send(.response(.init(id: request.id, outcome: .error(RPCError(error)))))
   }
 
   func nextSignal() async throws -> (signal: StreamSignal, body: [UInt8]) {

@@ -6,7 +6,7 @@ import NIOCore
 /// that the host holds no more of it than the receiver granted.
 ///
 /// SAFETY: mutable state is confined to `eventLoop`.
-final class WorkerStream: StreamedReply, @unchecked Sendable {
+package final class WorkerStream: StreamedReply, @unchecked Sendable {
   private let eventLoop: any EventLoop
   /// What the worker may still send.
   private var credit: Int
@@ -18,10 +18,10 @@ final class WorkerStream: StreamedReply, @unchecked Sendable {
   /// Sends a signal to the worker.
   private let send: (Signal) -> Void
 
-  enum Signal { case credit(Int), stop }
+  package enum Signal: Equatable { case credit(Int), stop }
 
   /// - Parameter credit: what the worker may send before it is granted more.
-  init(eventLoop: any EventLoop, credit: Int, send: @escaping (Signal) -> Void) {
+  package init(eventLoop: any EventLoop, credit: Int, send: @escaping (Signal) -> Void) {
     self.eventLoop = eventLoop
     self.credit = credit
     self.send = send
@@ -29,7 +29,7 @@ final class WorkerStream: StreamedReply, @unchecked Sendable {
 
   // MARK: From the receiver, on any thread
 
-  func begin(_ deliver: @escaping @Sendable (StreamedPiece) -> Void) {
+  package func begin(_ deliver: @escaping @Sendable (StreamedPiece) -> Void) {
     onLoop { [self] in
       self.deliver = deliver
       for piece in waiting { deliver(piece) }
@@ -37,14 +37,14 @@ final class WorkerStream: StreamedReply, @unchecked Sendable {
     }
   }
 
-  func grant(_ bytes: Int) {
+  package func grant(_ bytes: Int) {
     onLoop { [self] in
       held = min(held + bytes, Int(Int32.max))
       passOn()
     }
   }
 
-  func stop() {
+  package func stop() {
     onLoop { [self] in
       guard !isStopped, !isOver else { return }
       isStopped = true
@@ -67,7 +67,7 @@ final class WorkerStream: StreamedReply, @unchecked Sendable {
   // MARK: From the worker, on the event loop
 
   /// False if the worker sent more than it was granted.
-  func receive(_ data: ByteBuffer) -> Bool {
+  package func receive(_ data: ByteBuffer) -> Bool {
     credit -= data.readableBytes
     guard credit >= 0 else { return false }
     if data.readableBytes > 0, !isStopped { pass(.data(data)) }
@@ -75,7 +75,7 @@ final class WorkerStream: StreamedReply, @unchecked Sendable {
     return true
   }
 
-  func end(failure: String?) {
+  package func end(failure: String?) {
     guard !isOver else { return }
     isOver = true
     pass(.end(failure: failure))
