@@ -22,6 +22,13 @@ package struct ServiceRequest: Sendable {
   package var params: JSONValue
   package var body: ByteBuffer
   package var meta: Message.Meta
+
+  package init(method: String, params: JSONValue, body: ByteBuffer, meta: Message.Meta) {
+    self.method = method
+    self.params = params
+    self.body = body
+    self.meta = meta
+  }
 }
 
 package enum ServiceReply: Sendable {

@@ -25,7 +25,7 @@ import Testing
       })
   }
 
-  func ask(
+  static func ask(
     _ vault: AppVault, _ method: String, _ params: JSONValue, body: [UInt8] = []
   ) async throws -> (result: JSONValue, body: [UInt8]) {
     let reply = await withCheckedContinuation { continuation in
@@ -43,16 +43,16 @@ import Testing
 
   @Test func `answers both areas, and has one winner however many ask at once`() async throws {
     let vault = vault()
-    _ = try await ask(vault, "secrets.set", ["name": "a"], body: [1, 2])
-    #expect(try await ask(vault, "secrets.get", ["name": "a"]).body == [1, 2])
-    _ = try await ask(vault, "keys.create", ["name": "k"])
-    let signature = try await ask(vault, "keys.sign", ["name": "k"], body: [7]).body
-    let checked = try await ask(vault, "keys.verify", ["name": "k"], body: signature + [7])
+    _ = try await Self.ask(vault, "secrets.set", ["name": "a"], body: [1, 2])
+    #expect(try await Self.ask(vault, "secrets.get", ["name": "a"]).body == [1, 2])
+    _ = try await Self.ask(vault, "keys.create", ["name": "k"])
+    let signature = try await Self.ask(vault, "keys.sign", ["name": "k"], body: [7]).body
+    let checked = try await Self.ask(vault, "keys.verify", ["name": "k"], body: signature + [7])
     #expect(checked.result["valid"] == true)
     let made = try await withThrowingTaskGroup(of: (Bool, [UInt8]).self) { group in
       for _ in 0..<32 {
         group.addTask {
-          let answer = try await ask(vault, "secrets.getOrCreate", ["name": "once"])
+          let answer = try await Self.ask(vault, "secrets.getOrCreate", ["name": "once"])
           return (answer.result["created"] == true, answer.body)
         }
       }
@@ -69,50 +69,50 @@ import Testing
   {
     let vault = vault()
     for index in 0..<250 {
-      _ = try await ask(vault, "secrets.set", ["name": .string("s\(index)")], body: [UInt8(index)])
+      _ = try await Self.ask(vault, "secrets.set", ["name": .string("s\(index)")], body: [UInt8(index)])
     }
-    let key = try await ask(vault, "keys.create", ["name": "k"]).result
+    let key = try await Self.ask(vault, "keys.create", ["name": "k"]).result
     let rotated = state.ring.now.rotated(to: try StateFixture.master(2))
     state.ring.replace(with: rotated)
     var rounds = 0
     while try await vault.rewrap() > 0 {
       rounds += 1
       // Between two steps everything opens, old and new.
-      _ = try await ask(vault, "secrets.set", ["name": .string("n\(rounds)")], body: [9])
-      #expect(try await ask(vault, "secrets.get", ["name": "s249"]).body == [249])
-      #expect(try await ask(vault, "secrets.get", ["name": .string("n\(rounds)")]).body == [9])
-      _ = try await ask(vault, "keys.sign", ["name": "k"], body: [1])
+      _ = try await Self.ask(vault, "secrets.set", ["name": .string("n\(rounds)")], body: [9])
+      #expect(try await Self.ask(vault, "secrets.get", ["name": "s249"]).body == [249])
+      #expect(try await Self.ask(vault, "secrets.get", ["name": .string("n\(rounds)")]).body == [9])
+      _ = try await Self.ask(vault, "keys.sign", ["name": "k"], body: [1])
     }
     #expect(rounds >= 2)
     state.ring.replace(with: rotated.settled())
     let next = self.vault(11)
     for index in 0..<250 {
       #expect(
-        try await ask(next, "secrets.get", ["name": .string("s\(index)")]).body == [UInt8(index)])
+        try await Self.ask(next, "secrets.get", ["name": .string("s\(index)")]).body == [UInt8(index)])
     }
-    #expect(try await ask(next, "keys.publicKey", ["name": "k"]).result["raw"] == key["raw"])
-    _ = try await ask(next, "keys.sign", ["name": "k"], body: [1])
+    #expect(try await Self.ask(next, "keys.publicKey", ["name": "k"]).result["raw"] == key["raw"])
+    _ = try await Self.ask(next, "keys.sign", ["name": "k"], body: [1])
   }
 
   @Test func `says that it cannot open what another master key sealed, and leaves it as it is`()
     async throws
   {
-    _ = try await ask(vault(), "secrets.set", ["name": "a"], body: [5])
+    _ = try await Self.ask(vault(), "secrets.set", ["name": "a"], body: [5])
     let right = state.ring.now
     state.ring.replace(with: MasterKeyRing(current: try StateFixture.master(99)))
     let failure = await #expect(throws: RPCError.self) {
-      try await ask(vault(), "secrets.get", ["name": "a"])
+      try await Self.ask(vault(), "secrets.get", ["name": "a"])
     }
     #expect(failure?.word == "internal.sealing")
     await #expect(throws: HostError.self) { try await vault().rewrap() }
     state.ring.replace(with: right)
-    #expect(try await ask(vault(), "secrets.get", ["name": "a"]).body == [5])
+    #expect(try await Self.ask(vault(), "secrets.get", ["name": "a"]).body == [5])
   }
 
   @Test func `an app's state that is damaged is an error and no crash`() async throws {
     try Data(repeating: 0x5a, count: 8_192).write(to: URL(fileURLWithPath: state.path))
     let failure = await #expect(throws: RPCError.self) {
-      try await ask(vault(), "secrets.set", ["name": "a"], body: [5])
+      try await Self.ask(vault(), "secrets.set", ["name": "a"], body: [5])
     }
     #expect(failure?.word == "internal.state")
     #expect(failure?.message.contains(state.path) == false)
