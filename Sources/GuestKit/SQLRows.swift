@@ -55,7 +55,8 @@ public struct SQLRows: AsyncSequence, Sendable {
       while true {
         if let values = ready.popFirst() {
           guard values.count == columns.count else {
-            throw GuestError.unexpectedAnswer("a row of \(values.count) values, \(columns.count) columns")
+            throw GuestError.unexpectedAnswer(
+              "a row of \(values.count) values, \(columns.count) columns")
           }
           return SQLRow(columns: columns, values: values.map(SQLValue.init))
         }

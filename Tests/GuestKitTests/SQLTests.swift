@@ -66,7 +66,9 @@ struct SQLTests {
     #expect(try await text(host) == "sql.read_only")
   }
 
-  static let row: [RowValue] = [.integer(.max), .real(.infinity), .text([0x61, 0]), .blob([1]), .null]
+  static let row: [RowValue] = [
+    .integer(.max), .real(.infinity), .text([0x61, 0]), .blob([1]), .null,
+  ]
 
   @Test("a streamed result comes row by row, and what was read is granted again")
   func stream() async throws {
@@ -180,7 +182,8 @@ struct SQLTests {
     #expect(seen[1] == "sql.begin")
   }
 
-  @Test("where its own socket is absent or over, the host relays; what was under way then is unknown")
+  @Test(
+    "where its own socket is absent or over, the host relays; what was under way then is unknown")
   func relay() async throws {
     let (host, worker) = try guest { host in
       var told: [String] = []

@@ -37,7 +37,9 @@ struct WorkerStreamTests {
     stream.end(failure: nil)
     stream.end(failure: "again")
     #expect(
-      seen.now == [.data(ByteBuffer(bytes: [1])), .data(ByteBuffer(bytes: [2])), .end(failure: nil)])
+      seen.now == [
+        .data(ByteBuffer(bytes: [1])), .data(ByteBuffer(bytes: [2])), .end(failure: nil),
+      ])
     #expect(signals == [.stop])
   }
 }

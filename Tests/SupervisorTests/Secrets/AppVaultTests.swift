@@ -69,7 +69,8 @@ import Testing
   {
     let vault = vault()
     for index in 0..<250 {
-      _ = try await Self.ask(vault, "secrets.set", ["name": .string("s\(index)")], body: [UInt8(index)])
+      _ = try await Self.ask(
+        vault, "secrets.set", ["name": .string("s\(index)")], body: [UInt8(index)])
     }
     let key = try await Self.ask(vault, "keys.create", ["name": "k"]).result
     let rotated = state.ring.now.rotated(to: try StateFixture.master(2))
@@ -88,7 +89,9 @@ import Testing
     let next = self.vault(11)
     for index in 0..<250 {
       #expect(
-        try await Self.ask(next, "secrets.get", ["name": .string("s\(index)")]).body == [UInt8(index)])
+        try await Self.ask(next, "secrets.get", ["name": .string("s\(index)")]).body == [
+          UInt8(index)
+        ])
     }
     #expect(try await Self.ask(next, "keys.publicKey", ["name": "k"]).result["raw"] == key["raw"])
     _ = try await Self.ask(next, "keys.sign", ["name": "k"], body: [1])

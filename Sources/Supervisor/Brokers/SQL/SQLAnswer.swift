@@ -55,7 +55,8 @@ struct SQLAnswer {
       }
       guard !isEnded else { return nil }
       while ready.isEmpty, let piece = try await pieces.next() {
-        do throws(RowChunks.Flaw) { ready = try chunks.receive(piece.readableBytesView)[...] } catch {
+        do throws(RowChunks.Flaw) { ready = try chunks.receive(piece.readableBytesView)[...] } catch
+        {
           throw HostError(
             .internal, "sql_rows", "The worker's rows make no sense.", log: error.reason)
         }
@@ -82,7 +83,8 @@ extension RowValue {
     case .integer(let value): .int(value)
     case .real(let value) where value.isFinite: .double(value)
     case .real(let value): ["real": .string(value < 0 ? "-inf" : "inf")]
-    case .text(let bytes): String(validating: bytes, as: UTF8.self).map { .string($0) } ?? Self.base64(bytes)
+    case .text(let bytes):
+      String(validating: bytes, as: UTF8.self).map { .string($0) } ?? Self.base64(bytes)
     case .blob(let bytes): Self.base64(bytes)
     }
   }

@@ -60,7 +60,8 @@ package final class AppVault: Broker, @unchecked Sendable {
     queue = DispatchQueue(label: "vault.\(app)")
   }
 
-  package func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
+  package func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void)
+  {
     queue.async { [self] in
       do throws(HostError) {
         let services = try opened()
