@@ -83,6 +83,10 @@ let leaves: [Target] = [
   .testTarget(
     name: "GuestAPITests", dependencies: ["GuestAPI"], exclude: ["Golden"],
     swiftSettings: strict),
+  // A Swift guest for the end-to-end tests.
+  .executableTarget(
+    name: "SwiftGuest", dependencies: ["GuestKit", "GuestAPI"], path: "Tests/SwiftGuest",
+    swiftSettings: strict, linkerSettings: [.unsafeFlags(["-static-executable"])]),
   .testTarget(
     name: "GuestKitTests", dependencies: ["GuestKit", "GuestAPI"], swiftSettings: strict),
   .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),

@@ -124,6 +124,13 @@ http {{
         stop(process)
 
 
+def resident(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    return fail(f"/proc/{pid}/status has no VmRSS")
+
+
 def family(pid):
     """A process and all that descend from it."""
     children = {}

@@ -4,7 +4,7 @@ import GuestAPI
 /// A database of the app, see `Host.sql(_:)`. What can be asked of it is in `SQLStatements`.
 public struct Database: SQLStatements {
   public let name: String
-  let host: Host
+  public let host: Host
 
   public var scope: SQLScope { SQLScope(host: host, database: name, transaction: nil) }
 

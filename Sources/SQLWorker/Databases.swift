@@ -104,5 +104,8 @@ final class Databases: Sendable {
     }
   }
 
+  /// Pages of all databases, those among them that still lie in a log: what the quota counts.
+  var storedBytes: Int64 { quota.used }
+
   var open: [Database] { known.withLock { Array($0.values) } }
 }

@@ -41,7 +41,7 @@ final class Statistics: Sendable {
       "rowsWritten": value(rowsWritten),
       "busyMicroseconds": .int(Int64(busyNanoseconds.load(ordering: .relaxed) / 1_000)),
       "bytesRead": .int(Int64(read)), "bytesWritten": .int(Int64(written)),
-      "databases": .array(files),
+      "storedBytes": .int(databases.storedBytes), "databases": .array(files),
     ]
   }
 }

@@ -30,6 +30,8 @@ final class StorageQuota: Sendable {
   /// SQLite's own greatest number of pages, SQLITE_MAX_PAGE_COUNT.
   private static let unbounded = 1_073_741_823
 
+  var used: Int64 { state.withLock { $0.used.values.reduce(0, +) } }
+
   /// What is left for all; nil is without bound.
   var free: Int64? {
     state.withLock { state in

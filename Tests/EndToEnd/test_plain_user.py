@@ -53,7 +53,7 @@ class PlainUser(EndToEndTest):
         """Programs, SDKs, samples and tests where that user may read them: the repository may lie in a closed home."""
         place = self.directory()
         (place / "bin").mkdir()
-        for name in ("bulkhead", "SandboxLaunch", "SQLWorker", "hello-swift"):
+        for name in ("bulkhead", "SandboxLaunch", "SQLWorker", "hello-swift", "SwiftGuest"):
             shutil.copy(Path(BIN).parent / name, place / "bin" / name)
         sdk = os.environ.get("BULKHEAD_SDK") or str(ROOT / "sdk")
         ignored = shutil.ignore_patterns("__pycache__", ".build")

@@ -16,6 +16,10 @@ package struct Toolkit: Sendable, Equatable {
 struct GuestPolicy {
   let toolkit: Toolkit
 
+  /// LIMIT: databases of one app, declared and made by it; the worker's `SQLLimits.databases`. One without any declared
+  /// has no worker to make them in.
+  static let databasesMax = 64
+
   static let searchPath = "/usr/local/bin:/usr/bin:/bin"
 
   func policy(
@@ -111,7 +115,9 @@ struct GuestPolicy {
           }
           return .object(entry)
         }),
-      "quotaBytes": .int(Int64(guest.limits.storageBytes)),
+      // One byte is no storage at all; 0 would be storage without bound.
+      "quotaBytes": .int(max(1, guest.sqlBytesMax ?? Int64(guest.limits.storageBytes))),
+      "createMax": .int(Int64(Self.databasesMax - guest.databases.count)),
       "heapBytes": .int(Int64(guest.limits.memoryBytes / 4)), "temporary": "/tmp",
     ]
   }

@@ -33,6 +33,8 @@ package struct GuestSpec: Sendable {
   package var isDevelopment: Bool
   /// The dedicated host uid when the host runs as root.
   package var uid: UInt32?
+  /// What the app's databases may hold in all: its storage less what else it holds. Nil: all of its storage.
+  package var sqlBytesMax: Int64?
 }
 
 /// One database of an app.

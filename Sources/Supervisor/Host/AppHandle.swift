@@ -12,10 +12,11 @@ final class AppHandle: Sendable {
   let traffic: TrafficMeter
   let calls: CallStatistics
   let gate: RequestGate
+  let storage: StorageAccount
 
   init(
     id: String, runner: AppRunner, sql: SQLBroker, vault: AppVault, log: AppLog,
-    traffic: TrafficMeter, calls: CallStatistics, gate: RequestGate
+    traffic: TrafficMeter, calls: CallStatistics, gate: RequestGate, storage: StorageAccount
   ) {
     self.id = id
     self.runner = runner
@@ -25,6 +26,7 @@ final class AppHandle: Sendable {
     self.traffic = traffic
     self.calls = calls
     self.gate = gate
+    self.storage = storage
   }
 
   func origin(of app: InstalledApp) -> AppOrigin {

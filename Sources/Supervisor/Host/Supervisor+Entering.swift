@@ -18,10 +18,14 @@ extension Supervisor {
     let log = logs.log(of: app.id)
     let spec = spec(of: app)
     let loop = group.next()
-    let sql = SQLBroker(
-      spec: spec, eventLoop: loop, starter: starter, watcher: watcher, journal: log)
     let hostWork = try HostWork(app: app.id, registry: meter.book.registry)
-    let vault = vault(of: app.id, state: app.directory.state)
+    let storage = StorageAccount(limit: Int64(app.effectiveLimits.storageBytes))
+    storage.note(.state, bytes: DatabaseFiles.bytes(app.directory.state))
+    storage.note(.sqlite, bytes: DatabaseFiles.bytes(in: app.directory.sql))
+    let sql = SQLBroker(
+      spec: spec, eventLoop: loop, starter: starter, watcher: watcher, journal: log,
+      storage: storage, hostWork: hostWork)
+    let vault = vault(of: app.id, state: app.directory.state, storage: storage)
     let calls = CallStatistics()
     let gate = RequestGate(app: app.id, book: meter.book)
     let services = brokers(for: app.id, log: log, sql: sql, vault: vault, calls: calls)
@@ -39,7 +43,7 @@ extension Supervisor {
     let handle = AppHandle(
       id: app.id, runner: runner, sql: sql, vault: vault, log: log,
       traffic: try TrafficMeter(app: app.id, registry: meter.book.registry, hostWork: hostWork),
-      calls: calls, gate: gate)
+      calls: calls, gate: gate, storage: storage)
     apps.put(handle, origin: handle.origin(of: app))
     return handle
   }
@@ -59,10 +63,11 @@ extension Supervisor {
     }
   }
 
-  func vault(of app: String, state: String) -> AppVault {
+  /// - Parameter storage: nil where nothing new is kept.
+  func vault(of app: String, state: String, storage: StorageAccount? = nil) -> AppVault {
     let clock = clock
     return AppVault(
-      app: app, path: state, ring: keyRing,
+      app: app, path: state, ring: keyRing, storage: storage,
       environment: .init(
         now: { clock.wall().seconds }, nowNanoseconds: { clock.monotonic().value },
         random: Self.randomBytes))

@@ -102,6 +102,11 @@ enum DatabaseFiles {
     return names
   }
 
+  /// Of all databases, without their logs.
+  static func bytes(in directory: String) -> Int64 {
+    names(in: directory).reduce(0) { $0 + bytes("\(directory)/\($1).sqlite") }
+  }
+
   static func bytes(_ path: String) -> Int64 {
     var facts = stat()
     return lstat(path, &facts) == 0 ? Int64(facts.st_size) : 0

@@ -181,7 +181,11 @@ public final class Supervisor: Sendable {
       self.settleBudgets()
       self.settleBudgets()
     }
-    meter.start { [weak self] in self?.applyBudgets() }
+    meter.start(onSurvey: { [apps] app, kind, bytes in
+      // The worker and the vault say themselves what they hold.
+      guard let kind = StorageAccount.Kind(rawValue: kind), kind != .sqlite else { return }
+      apps[app]?.storage.note(kind, bytes: bytes)
+    }) { [weak self] in self?.applyBudgets() }
     do {
       try await gateway.start(host: configuration.listenHost, port: configuration.listenPort)
       startTicking()

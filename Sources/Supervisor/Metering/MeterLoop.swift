@@ -23,6 +23,8 @@ final class MeterLoop: Sendable {
   private let isStopping = Atomic<Bool>(false)
   /// Called after each tick: what was used may have changed what apps may do.
   private let afterTick = Mutex<(@Sendable () -> Void)?>(nil)
+  /// Called with what an app holds of a kind, each time it was counted.
+  private let onSurvey = Mutex<(@Sendable (String, String, Int64) -> Void)?>(nil)
   private let hasStopped = Mutex(false)
 
   init(
@@ -35,7 +37,11 @@ final class MeterLoop: Sendable {
     self.apps = apps
   }
 
-  func start(afterTick: @escaping @Sendable () -> Void) {
+  func start(
+    onSurvey: @escaping @Sendable (_ app: String, _ kind: String, _ bytes: Int64) -> Void,
+    afterTick: @escaping @Sendable () -> Void
+  ) {
+    self.onSurvey.withLock { $0 = onSurvey }
     self.afterTick.withLock { $0 = afterTick }
     HostThread.start(named: "meter") { [self] in run() }
   }
@@ -135,6 +141,7 @@ final class MeterLoop: Sendable {
       if survey.isCut {
         logger.warning("storage was not counted to the end", metadata: ["app": "\(app.id)"])
       }
+      onSurvey.withLock { $0 }?(app.id, kind, survey.bytes)
       do throws(MeterError) {
         try book.registry.level(Meters.storage, app: app.id, label: kind).set(survey.bytes)
       } catch {

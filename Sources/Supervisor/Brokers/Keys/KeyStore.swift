@@ -27,6 +27,8 @@ package final class KeyStore {
   private let vault: Vault
   private let now: () -> Int64
   private let random: (Int) -> [UInt8]
+  /// Asked before a key or version is made.
+  package var requireRoom: () throws(HostError) -> Void = {}
   /// Opened keys by name, so that signing does not read the disk each time.
   private var opened: [String: (version: Int64, key: Curve25519.Signing.PrivateKey)] = [:]
 
@@ -186,6 +188,7 @@ extension KeyStore {
   }
 
   private func insert(_ name: String) throws(HostError) -> SigningKeyRecord {
+    try requireRoom()
     guard let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: random(32)) else {
       throw HostError(.internal, "signing", "the host could not make a key")
     }

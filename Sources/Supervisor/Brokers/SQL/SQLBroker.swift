@@ -23,6 +23,8 @@ final class SQLBroker: @unchecked Sendable {
   private let starter: any SQLWorkerStarter
   private let watcher: ReadinessWatcher
   private let journal: any AppJournal
+  private let storage: StorageAccount
+  private let hostWork: HostWork?
   private var spec: GuestSpec
   private var worker: Worker = .none
   private var generation = 0
@@ -42,13 +44,24 @@ final class SQLBroker: @unchecked Sendable {
 
   init(
     spec: GuestSpec, eventLoop: any EventLoop, starter: any SQLWorkerStarter,
-    watcher: ReadinessWatcher, journal: any AppJournal
+    watcher: ReadinessWatcher, journal: any AppJournal, storage: StorageAccount,
+    hostWork: HostWork?
   ) {
     self.spec = spec
     self.eventLoop = eventLoop
     self.starter = starter
     self.watcher = watcher
     self.journal = journal
+    self.storage = storage
+    self.hostWork = hostWork
+    storage.observe { [weak self] in self?.tellQuota() }
+  }
+
+  /// What databases may hold changed with the limit, or with what else the app keeps.
+  private func tellQuota() {
+    eventLoop.execute { [self] in
+      if case .running(let link, _) = worker { link.tell(quota: storage.share(of: .sqlite)) }
+    }
   }
 
   func handle(_ request: ServiceRequest, reply: @escaping @Sendable (ServiceReply) -> Void) {
@@ -81,15 +94,17 @@ final class SQLBroker: @unchecked Sendable {
     worker = .starting
     generation += 1
     let current = generation
-    let spec = spec
+    var spec = spec
+    spec.sqlBytesMax = storage.share(of: .sqlite)
+    let started = spec
     let direct = directSocket
     directSocket = nil
     if let direct { watcher.forget(direct) }
     Task {
       do throws(HostError) {
-        let started = try await starter.startSQLWorker(spec, directSocket: direct)
-        eventLoop.execute { self.started(started, generation: current) }
-        let exit = await started.process.waitForExit()
+        let up = try await starter.startSQLWorker(started, directSocket: direct)
+        eventLoop.execute { self.started(up, generation: current) }
+        let exit = await up.process.waitForExit()
         eventLoop.execute { self.exited(exit, generation: current) }
       } catch {
         eventLoop.execute { self.failedToStart(error, generation: current) }
@@ -100,7 +115,8 @@ final class SQLBroker: @unchecked Sendable {
   private func started(_ started: StartedGuest, generation current: Int) {
     guard current == generation else { return started.process.kill() }
     let link = SQLWorkerLink(
-      onStatistics: { [weak self] in self?.statistics = $0 },
+      hostWork: hostWork,
+      onStatistics: { [weak self] in self?.take(statistics: $0) },
       onTrouble: { [weak self] method, params in
         self?.journal.note(
           method == "sql.corrupt" ? .corrupt : .violation,
@@ -120,9 +136,19 @@ final class SQLBroker: @unchecked Sendable {
       }
       .withConnectedSocket(started.socket)
       .whenFailure { _ in started.process.kill() }
+    // It may have changed while the worker was on its way up.
+    link.tell(quota: storage.share(of: .sqlite))
     let queued = waiting
     waiting = []
     for call in queued { send(call, over: link) }
+  }
+
+  private func take(statistics: JSONValue) {
+    self.statistics = statistics
+    // A worker is believed about its own app only, and within bounds.
+    if let bytes = statistics["storedBytes"]?.int {
+      storage.note(.sqlite, bytes: min(max(0, bytes), 1 << 50))
+    }
   }
 
   private func failedToStart(_ error: HostError, generation current: Int) {

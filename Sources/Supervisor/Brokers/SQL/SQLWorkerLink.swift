@@ -14,11 +14,13 @@ final class SQLWorkerLink: ChannelInboundHandler {
   }
 
   private let limits = FrameLimits()
+  private let hostWork: HostWork?
   private var reader: FrameReader
   private var socket: GuestSocket?
   private var waiting: [Int64: Waiting] = [:]
   private var streaming: [Int64: WorkerStream] = [:]
   private var beforeActive: [(Int64, Message.Request, ByteBuffer)] = []
+  private var quotaBeforeActive: Int64?
   private var nextID: Int64 = 1
   private var isOver = false
   /// Called once when the worker is gone or must go.
@@ -28,10 +30,12 @@ final class SQLWorkerLink: ChannelInboundHandler {
   /// Called with each `sql.stats` notification.
   private let onStatistics: (JSONValue) -> Void
 
+  /// - Parameter hostWork: where reading is charged.
   init(
-    onStatistics: @escaping (JSONValue) -> Void,
+    hostWork: HostWork?, onStatistics: @escaping (JSONValue) -> Void,
     onTrouble: @escaping (String, JSONValue) -> Void, onEnd: @escaping (ProtocolViolation?) -> Void
   ) {
+    self.hostWork = hostWork
     self.onStatistics = onStatistics
     self.onTrouble = onTrouble
     self.onEnd = onEnd
@@ -57,9 +61,23 @@ final class SQLWorkerLink: ChannelInboundHandler {
     }
   }
 
+  /// Tells how many bytes the databases may hold in all.
+  func tell(quota bytes: Int64) {
+    guard !isOver else { return }
+    guard let socket else {
+      quotaBeforeActive = bytes
+      return
+    }
+    // One byte is no storage at all; 0 would be storage without bound.
+    let message = Message.notification(
+      method: "sql.quota", params: ["bytes": .int(max(1, bytes))])
+    socket.send { message.write(to: &$0) }
+  }
+
   func channelActive(context: ChannelHandlerContext) {
-    let socket = GuestSocket(channel: context.channel)
+    let socket = GuestSocket(channel: context.channel, hostWork: hostWork)
     self.socket = socket
+    if let quotaBeforeActive { tell(quota: quotaBeforeActive) }
     for (_, message, body) in beforeActive {
       socket.send(body: body) { Message.request(message).write(to: &$0) }
     }
@@ -67,7 +85,16 @@ final class SQLWorkerLink: ChannelInboundHandler {
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    reader.append(unwrapInboundIn(data))
+    let bytes = unwrapInboundIn(data)
+    if let hostWork {
+      hostWork.measured { receive(bytes) }
+    } else {
+      receive(bytes)
+    }
+  }
+
+  private func receive(_ bytes: ByteBuffer) {
+    reader.append(bytes)
     do throws(ProtocolViolation) {
       while !isOver, let frame = try reader.next() { try receive(frame) }
     } catch { end(error) }

@@ -41,6 +41,7 @@ package final class AppVault: Broker, @unchecked Sendable {
   private let path: String
   private let ring: KeyRing
   private let rate: SigningRate
+  private let storage: StorageAccount?
   private let environment: Environment
   private let queue: DispatchQueue
   private var services: Services?
@@ -48,14 +49,16 @@ package final class AppVault: Broker, @unchecked Sendable {
   /// - Parameters:
   ///   - app: the app's id, from the registry.
   ///   - path: the app's `state.sqlite`.
+  ///   - storage: what the app may keep; nil is without bound.
   package init(
     app: String, path: String, ring: KeyRing, rate: SigningRate = SigningRate(),
-    environment: Environment
+    storage: StorageAccount? = nil, environment: Environment
   ) {
     self.app = app
     self.path = path
     self.ring = ring
     self.rate = rate
+    self.storage = storage
     self.environment = environment
     queue = DispatchQueue(label: "vault.\(app)")
   }
@@ -119,11 +122,26 @@ package final class AppVault: Broker, @unchecked Sendable {
     let keys = try KeyStore(
       app: app, connection: connection, ring: ring, now: environment.now,
       random: environment.random)
+    let roomCheck = { [storage, path] () throws(HostError) in
+      try Self.requireRoom(in: storage, path: path)
+    }
+    secrets.requireRoom = roomCheck
+    keys.requireRoom = roomCheck
     let made = Services(
       secretStore: secrets, keyStore: keys, secrets: SecretService(store: secrets),
       keys: KeyService(store: keys, rate: rate, nowNanoseconds: environment.nowNanoseconds))
     services = made
     return made
+  }
+
+  /// Beyond the app's storage it keeps nothing new; what is there can be read and deleted.
+  private static func requireRoom(in storage: StorageAccount?, path: String) throws(HostError) {
+    guard let storage else { return }
+    let bytes = DatabaseFiles.bytes(path)
+    storage.note(.state, bytes: bytes)
+    guard bytes < storage.share(of: .state) else {
+      throw HostError(.quota, "storage", "the app's storage is used up; delete something first")
+    }
   }
 
   private func connect() throws(HostError) -> SQLiteConnection {

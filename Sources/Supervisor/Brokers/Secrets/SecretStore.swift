@@ -34,6 +34,8 @@ package final class SecretStore {
   private let vault: Vault
   private let now: () -> Int64
   private let random: (Int) -> [UInt8]
+  /// Asked before the app keeps something new. What the operator sets is not asked for.
+  package var requireRoom: () throws(HostError) -> Void = {}
 
   /// - Parameters:
   ///   - app: the app's id; part of the key and of what is authenticated.
@@ -127,6 +129,7 @@ extension SecretStore {
   private func insert(
     _ name: String, _ value: SecretBytes, _ origin: SecretRecord.Origin
   ) throws(HostError) -> SecretRecord {
+    if origin != .operator { try requireRoom() }
     if try record(name) == nil {
       let count = try rows("SELECT count(DISTINCT name) FROM secret").first?[0].int ?? 0
       guard count < SecretPolicy.secretsMax else {
