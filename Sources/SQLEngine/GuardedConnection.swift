@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSQLite
+import Glibc
 import GuestAPI
 import SQLite
 
@@ -144,8 +145,22 @@ extension GuardedConnection {
   private func failure(_ error: SQLiteError) -> HostError {
     let isFull = error.primaryCode == SQLITE_FULL
     let usesErrno = isFull || [SQLITE_IOERR, SQLITE_CANTOPEN].contains(error.primaryCode)
+    if error.code == SQLITE_IOERR | 3 << 8, hasReachedFileLimit {
+      return SQLFailure.error(error, systemError: EFBIG)
+    }
     return SQLFailure.error(
       error, systemError: usesErrno ? sqlite3_system_errno(handle) : 0)
+  }
+
+  /// Whether SQLITE_IOERR_WRITE is RLIMIT_FSIZE's doing. SQLite does not keep the errno of a write that was cut short.
+  private var hasReachedFileLimit: Bool {
+    guard let name = sqlite3_db_filename(handle, "main") else { return false }
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0 else { return false }
+    return ["", "-wal"].contains { end in
+      let size = FileSystem.status(String(cString: name) + end)?.size ?? 0
+      return UInt64(max(0, size)) > limit.rlim_cur &- min(limit.rlim_cur, 8_192)
+    }
   }
 
   /// One step. SQLite may compile the statement anew here, so the policy is asked as at first.

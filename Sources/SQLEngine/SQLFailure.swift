@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSQLite
+import Glibc
 import GuestAPI
 import SQLite
 
@@ -38,6 +39,12 @@ package enum SQLFailure {
         .quota, "memory", "the statement needs more memory than the app's databases may use",
         data: data)
     case SQLITE_INTERRUPT: return deadline
+    // RLIMIT_FSIZE: the log of a database grows as long as somebody reads an old state of it.
+    case SQLITE_IOERR where systemError == EFBIG:
+      return HostError(
+        .quota, "storage",
+        "the database's log is as long as it may be; end the transactions that read, or write less at once",
+        data: data)
     case SQLITE_IOERR, SQLITE_CANTOPEN:
       return HostError(
         .internal, "sql_io", "the host could not read or write the database file",

@@ -25,6 +25,8 @@ let plan: SQLPlan
 do { plan = try SQLPlan(json: String(cString: text)) } catch { stop("\(error)") }
 
 signal(SIGPIPE, SIG_IGN)
+// A file that may not grow is an error of the statement that wants it to (EFBIG), not the end of the worker.
+signal(SIGXFSZ, SIG_IGN)
 // Few arenas: the threads mostly wait, and each arena keeps memory for itself.
 mallopt(M_ARENA_MAX, 2)
 if let temporary = plan.temporary { setenv("SQLITE_TMPDIR", temporary, 1) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import GuestAPI
 import Testing
 
@@ -65,6 +66,29 @@ import Testing
     try socket.execute("INSERT INTO t VALUES (1)", in: id)
     #expect(try socket.call("sql.commit", ["transaction": .int(id)]).error == nil)
     #expect(try socket.rows("SELECT count(*) FROM t") == [[1]])
+  }
+
+  private func limitFiles(of worker: WorkerProcess, to bytes: Int) throws {
+    let process = try Process.run(
+      URL(fileURLWithPath: "/usr/bin/prlimit"),
+      arguments: ["--pid", "\(worker.pid)", "--fsize=\(bytes):"])
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+  }
+
+  @Test func `a file that may not grow is an error of the statement, and the worker goes on`()
+    throws
+  {
+    let worker = try WorkerProcess()
+    let socket = worker.direct
+    try socket.execute("CREATE TABLE t (a)")
+    #expect(try socket.execute(Self.fill) == 400)
+    try limitFiles(of: worker, to: 600_000)
+    let full = try socket.query(Self.fill)
+    #expect(full.word == "quota.storage", "\(String(describing: full.error))")
+    #expect(try socket.rows("SELECT count(*) FROM t") == [[400]])
+    try limitFiles(of: worker, to: 1 << 30)
+    #expect(try socket.execute(Self.fill) == 400)
   }
 
   @Test func `memory has a bound of its own`() throws {

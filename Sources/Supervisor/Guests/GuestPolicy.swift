@@ -60,12 +60,18 @@ struct GuestPolicy {
       Bind.code(guest.codeDirectory),
       Bind.data("\(guest.appDirectory)/sql", at: "/sql"),
     ]
+    var limits = limits(of: guest)
+    // Pages have their quota; a log comes on top, and must not keep a full database from deleting.
+    limits.fileBytes = 2 * guest.limits.storageBytes + Self.logBytes
     return SandboxPolicy(
       appID: guest.appID, instance: instance, arguments: ["/bulkhead/SQLWorker"],
       environment: ["BULKHEAD_SQL_PLAN": sqlPlan(of: guest).text, "PATH": Self.searchPath],
-      workingDirectory: "/", binds: binds, limits: limits(of: guest), uid: guest.uid,
+      workingDirectory: "/", binds: binds, limits: limits, uid: guest.uid,
       allowWeaker: allowWeaker)
   }
+
+  /// What a database's log may always have.
+  private static let logBytes: UInt64 = 64 << 20
 
   private func sdkBinds(_ runtime: String) -> [Bind] {
     guard let sdk = toolkit.sdk else { return [] }

@@ -18,7 +18,8 @@ extension GuestSpec {
       limits: app.effectiveLimits, maxConcurrency: run.concurrencyMax,
       startTimeout: .milliseconds(run.startTimeout.milliseconds),
       idleTimeout: run.idleTimeout.map { .milliseconds($0.milliseconds) },
-      stopGrace: .milliseconds(run.stopTimeout.milliseconds), isDevelopment: isDevelopment, uid: uid,
+      stopGrace: .milliseconds(run.stopTimeout.milliseconds), isDevelopment: isDevelopment,
+      uid: uid,
       sqlBytesMax: nil)
   }
 }

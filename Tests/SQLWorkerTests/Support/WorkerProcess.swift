@@ -35,6 +35,7 @@ final class WorkerProcess {
   }
 
   /// Ends the worker at once, as a crash or the host would.
+  var pid: pid_t { process.pid }
   func kill9() { process.kill9() }
   /// Waits for the end; gives the exit status, or minus the signal.
   @discardableResult
@@ -84,7 +85,7 @@ final class WorkerProcess {
 /// The process and this side of its sockets, ended with the last who holds one of them: a worker whose control socket
 /// is closed ends, so a test that keeps only the direct one keeps both.
 final class ChildProcess {
-  private let pid: pid_t
+  let pid: pid_t
   private var isReaped = false
 
   private let sockets: [Int32]
