@@ -58,6 +58,9 @@ class Writer(threading.Thread):
     def follow(self, number: int) -> None:
         answer = self.app.open("GET", f"/{self.way}/{self.database}/{number}")
         try:
+            if answer.status != 200:
+                time.sleep(0.05)  # Killed before it began: the next try may find it up.
+                return
             while not self.stopping:
                 line = answer.readline()
                 if not line.endswith(b"\n"):

@@ -162,5 +162,44 @@ class FullStorage(SQLTest):
         self.assertGreaterEqual(int(self.says(app, "read")), 1)
 
 
+class SecretsTest(SQLTest):
+    SECRET = "correct-horse-battery-staple"
+
+    def test_a_secret_is_nowhere_in_plain_but_where_it_was_asked_for(self):
+        """Set by the operator and read by the app: not in the host's log, the app's, events, errors or any file of the
+        data directory. --reveal is needed to see it, and leaves a line."""
+        app = self.python_sql()
+        host = app.host
+        host.command("secret", "set", "work", "kept", stdin=self.SECRET + "\n")
+        self.assertEqual(self.says(app, "kept"), self.SECRET)
+        refused = host.command("secret", "get", "work", "kept", status=77)
+        self.assertNotIn(self.SECRET, refused.out + refused.err)
+        self.assertNotIn("revealed", host.log)
+        self.assertEqual(host.command("secret", "get", "work", "kept", "--reveal").out.strip(), self.SECRET)
+        app.await_event("audit", 2)
+        self.assertIn("secret kept was revealed to the operator", host.log)
+        missing = host.command("secret", "get", "work", "none", "--reveal", status=None)
+        self.assertNotEqual(missing.code, 0)
+        told = host.log + json.dumps(app.log()) + host.command("secret", "list", "work", "--json").out
+        told += host.command("inspect", "work", "--json").out + host.command("events", "--json").out + missing.err
+        self.assertNotIn(self.SECRET, told)
+        self.assertEqual(host.stop(), 0)
+        for path in host.data.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                self.assertNotIn(self.SECRET.encode(), path.read_bytes(), path)
+
+    def test_the_host_and_the_worker_leave_no_core_dump(self):
+        """Their limits say so: of a core file there may be at most a byte."""
+        app = self.python_sql()
+        self.says(app, "keep")
+        self.says(app, "many")
+        pids = [app.host.pid] + [one.pid for one in app.host.processes()]
+        self.assertGreaterEqual(len(pids), 3)
+        for pid in pids:
+            for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+                if line.startswith("Max core file size"):
+                    self.assertLessEqual(int(line.split()[5]), 1, line)
+
+
 if __name__ == "__main__":
     unittest.main()

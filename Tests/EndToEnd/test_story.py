@@ -207,6 +207,7 @@ class Samples(EndToEndTest):
         self.assertEqual(app.get("/api/hello").json["language"], "Swift")
         visits = [app.ask("POST", "/api/visits").json["visits"] for _ in range(3)]
         self.assertEqual(visits, [1, 2, 3])
+        self.assertEqual(app.get("/api/visits.csv").body.count(b"\r\n"), 3)
 
     def test_a_node_app_with_a_req_res_handler_is_served(self):
         """node:http's (req, res), streams in both directions and headers included, without a line of ours."""

@@ -116,7 +116,6 @@ extension Supervisor: AccountOperations, HostOperations {
         try registry.update(app.id) { $0.apply(change) }
       }
       let spec = spec(of: updated)
-      handle.storage.set(limit: Int64(updated.effectiveLimits.storageBytes))
       await replace(spec, of: handle)
       return try await limits(app.id)
     }

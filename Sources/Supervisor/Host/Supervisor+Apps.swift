@@ -108,6 +108,7 @@ extension Supervisor: AppOperations {
   func replace(_ spec: GuestSpec, of handle: AppHandle) async {
     await starter.discardPrepared(app: handle.id)
     handle.sql.replace(spec: spec)
+    handle.storage.set(limit: Int64(spec.limits.storageBytes))
     await handle.runner.replace(spec: spec)
     if registry[handle.id]?.record.isEnabled == true { starter.prepareNext(spec) }
   }

@@ -175,6 +175,7 @@ public final class Supervisor: Sendable {
   /// - Parameter onReady: called with the base URL once apps and the admin socket can be reached.
   public func run(onReady: @escaping @Sendable (String) async -> Void) async throws {
     let interrupt = Interrupt()
+    Self.forbidCoreDumps()
     try sweepAndLoad()
     // What was used up before stays so: the first tick reads where every limit stands.
     await onQueue(meterQueue) {
@@ -211,6 +212,13 @@ public final class Supervisor: Sendable {
       throw error
     }
     await takeDown()
+  }
+
+  /// Secrets pass through this process: its memory must not come to lie on a disk. One byte is less than any core file
+  /// has, and the one size that also stops a program that takes core dumps (core(5), do_coredump in fs/coredump.c).
+  private static func forbidCoreDumps() {
+    var limit = rlimit(rlim_cur: 1, rlim_max: 1)
+    setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &limit)
   }
 
   /// Hummingbird announces its own start; the operator has our line already.

@@ -11,6 +11,7 @@ struct HelloSwift {
       case ("GET", "/api/hello"): .json(facts(of: request))
       case ("GET", "/api/visits"): .json(["visits": .int(try await visits(host, add: false))])
       case ("POST", "/api/visits"): .json(["visits": .int(try await visits(host, add: true))])
+      case ("GET", "/api/visits.csv"): try await export(host)
       default: .text("There is nothing at \(request.path).\n", status: 404)
       }
     }
@@ -25,13 +26,33 @@ struct HelloSwift {
     ]
   }
 
+  /// Adds and counts in one transaction: of two visitors at once each has a number of their own.
   static func visits(_ host: Host, add: Bool) async throws -> Int64 {
+    try await table(host).transaction { visits in
+      if add { try await visits.execute("INSERT INTO visit VALUES (datetime('now'))") }
+      return try await visits.query("SELECT count(*) AS n FROM visit").first?.int("n") ?? 0
+    }
+  }
+
+  static func table(_ host: Host) async throws -> Database {
     let database = host.sql("main")
     try await database.execute("CREATE TABLE IF NOT EXISTS visit (at TEXT NOT NULL)")
-    if add { try await database.execute("INSERT INTO visit VALUES (datetime('now'))") }
-    guard
-      case .integer(let count)? = try await database.query("SELECT count(*) FROM visit").first?[0]
-    else { return 0 }
-    return count
+    return database
+  }
+
+  /// Every visit, sent as it is read: memory stays the same however many there are.
+  static func export(_ host: Host) async throws -> HTTPResponse {
+    var rows = try await table(host).stream("SELECT at FROM visit ORDER BY rowid")
+      .makeAsyncIterator()
+    // Asked for when the one before is sent; a thousand rows a piece.
+    let lines = AsyncThrowingStream<[UInt8], any Error> {
+      var piece: [UInt8] = []
+      while piece.count < 20_000, let row = try await rows.next() {
+        piece += Array((try row.text("at") + "\r\n").utf8)
+      }
+      return piece.isEmpty ? nil : piece
+    }
+    return HTTPResponse(
+      headers: [("content-type", "text/csv; charset=utf-8")], body: .stream(lines))
   }
 }
