@@ -47,9 +47,11 @@ class MeterTest(EndToEndTest):
     def burner(self, host):
         return host.install(ROOT / "samples/burner")
 
+    def has_cgroups(self, host):
+        return {layer["layer"]: layer["state"] for layer in host.json("doctor")}["cgroup"] == "active"
+
     def need_cgroups(self, host):
-        layers = {layer["layer"]: layer["state"] for layer in host.json("doctor")}
-        if layers["cgroup"] != "active":
+        if not self.has_cgroups(host):
             skip("cgroup")
 
     def operator(self, host):
@@ -122,6 +124,27 @@ class Amounts(MeterTest):
             host.command("restart", "burner")
         host.command("stop", "burner")
         self.near(operator.cpu(), self.kernel(host, app) / 1e6, 0.01, "short-lived guests, report and kernel")
+
+    def test_the_report_says_where_its_figures_were_read(self):
+        """Cgroups where there are any, else /proc in clock ticks: then too what was burnt is what is reported."""
+        host = self.host()
+        app = self.burner(host)
+        operator = self.operator(host)
+        app.get("/api/usage")
+        before = operator.settled(operator.cpu)
+        known = app.ask("POST", "/api/cpu?seconds=1").json["seconds"]
+        self.near(operator.settled(operator.cpu) - before, known, 0.01 if self.has_cgroups(host) else 0.04, "1 s")
+        sources = {row["source"] for row in host.json("report", "usage")["sources"]}
+        words = host.command("report", "usage").out
+        if self.has_cgroups(host):
+            self.assertLessEqual(sources, {"cgroup1", "cgroup2"})
+            self.assertIn("the kernel's cgroup counters", words)
+        else:
+            self.assertEqual(sources, {"proc"})
+            self.assertIn("/proc of the process tree", words)
+        # What a guest used before it ended comes from wait4 then, and is not lost either.
+        host.command("stop", "burner")
+        self.assertGreaterEqual(operator.cpu(), known)
 
     def test_memory_over_time_is_in_proportion_to_what_is_held(self):
         """Two apps sampled at the same moments: their byte-seconds are to each other as the kernel's figures are."""

@@ -15,6 +15,11 @@ extension MeterBook {
     }
   }
 
+  /// Apps that have a limit, as of the last tick. No I/O.
+  public var limitedApps: Set<String> {
+    memory.withLock { memory in Set(memory.standings.keys.map(\.app)) }
+  }
+
   /// What follows for an app from all its limits: the strongest, and the one it comes from.
   public func decision(app: String) -> (state: LimitState, because: LimitStanding?) {
     let strongest = standings(app: app).max { $0.state < $1.state }

@@ -8,6 +8,8 @@ final class AppTable: OriginTable {
     var origins: [String: AppOrigin] = [:]
     /// Ids of apps that are being installed, changed or removed: one such work at a time per app.
     var busy: Set<String> = []
+    /// Ids of apps that had a limit when their runners were last told.
+    var limited: Set<String> = []
   }
 
   private let state = Mutex(State())
@@ -34,6 +36,14 @@ final class AppTable: OriginTable {
     state.withLock { state in
       state.handles[id] = nil
       for (name, old) in state.origins where old.appID == id { state.origins[name] = nil }
+    }
+  }
+
+  /// Remembers which apps have limits; gives those that had.
+  func exchangeLimited(_ ids: Set<String>) -> Set<String> {
+    state.withLock { state in
+      defer { state.limited = ids }
+      return state.limited
     }
   }
 

@@ -156,7 +156,11 @@ extension Supervisor: AccountOperations, HostOperations {
 
   /// Tells every runner where its app stands. Also called after each tick of the meter. Blocks for a moment on the book.
   func applyBudgets() {
-    for handle in apps.all {
+    let limited = meter.book.limitedApps
+    // An app whose last limit was lifted is told so once; a thousand that never had one are not asked.
+    let before = apps.exchangeLimited(limited)
+    for id in limited.union(before) {
+      guard let handle = apps[id] else { continue }
       let (state, cause) = meter.book.decision(app: handle.id)
       handle.runner.setBudget(BudgetHold(state, cause))
       handle.gate.follow()

@@ -100,6 +100,7 @@ extension Supervisor: AppOperations {
     }
     apps.put(handle, origin: handle.origin(of: app))
     let spec = spec(of: app)
+    meter.noteChange(app: app.id)
     handle.log.note(.upgraded, "installed \(what) over build \(installed.previousBuild ?? 0)")
     await replace(spec, of: handle)
   }

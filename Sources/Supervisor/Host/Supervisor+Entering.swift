@@ -45,6 +45,7 @@ extension Supervisor {
       traffic: try TrafficMeter(app: app.id, registry: meter.book.registry, hostWork: hostWork),
       calls: calls, gate: gate, storage: storage)
     apps.put(handle, origin: handle.origin(of: app))
+    meter.noteChange(app: app.id)
     return handle
   }
 

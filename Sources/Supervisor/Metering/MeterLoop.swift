@@ -8,7 +8,10 @@ import Synchronization
 final class MeterLoop: Sendable {
   static let sampleEvery: Int64 = 1
   static let tickEvery: Int64 = 5
+  /// For apps with a process that runs; what nobody runs changes only by what is noted.
   static let surveyEvery: Int64 = 60
+  /// For all, whatever is known of them.
+  static let surveyAllEvery: Int64 = 3_600
 
   let book: MeterBook
   let processes = ProcessTable()
@@ -51,7 +54,11 @@ final class MeterLoop: Sendable {
     var next = clock.monotonic().value
     while !isStopping.load(ordering: .acquiring) {
       sample()
-      if second % Self.surveyEvery == 0 { survey() } else { surveyWhatIsDue() }
+      if second % Self.surveyAllEvery == 0 {
+        survey()
+      } else {
+        surveyWhatIsDue(running: second % Self.surveyEvery == 0)
+      }
       if second % Self.tickEvery == Self.tickEvery - 1 { tick() }
       second += 1
       next += Self.sampleEvery * 1_000_000_000
@@ -110,7 +117,7 @@ final class MeterLoop: Sendable {
 
   /// The last word on a process that has ended: what it used since the last sample is not lost.
   func finish(_ entry: ProcessTable.Entry, reading last: ProcessReading?) {
-    dueForSurvey.withLock { _ = $0.insert(entry.app) }
+    noteChange(app: entry.app)
     reading.withLock { _ in
       processes.remove(origin: entry.origin)
       countBlocked(entry)
@@ -125,11 +132,15 @@ final class MeterLoop: Sendable {
     for app in apps() { survey(app) }
   }
 
-  private func surveyWhatIsDue() {
-    let due = dueForSurvey.withLock { due in
+  /// What an app holds has probably changed: it is read within a second.
+  func noteChange(app: String) { dueForSurvey.withLock { _ = $0.insert(app) } }
+
+  private func surveyWhatIsDue(running: Bool) {
+    var due = dueForSurvey.withLock { due in
       defer { due = [] }
       return due
     }
+    if running { due.formUnion(processes.all.map(\.app)) }
     guard !due.isEmpty else { return }
     for app in apps() where due.contains(app.id) { survey(app) }
   }
