@@ -26,6 +26,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BIN = os.path.abspath(os.environ.get("BULKHEAD_BIN", str(ROOT / ".build/release/bulkhead")))
 GUESTS = HERE / "guests"
+SLOWNESS = max(1.0, float(os.environ.get("BULKHEAD_PATIENCE") or 1))
+"""How many times longer every wait may last: for machines that are emulated. Never less than 1."""
 PATIENCE = 30.0
 """Seconds a test waits for something that must come. Not a measure: only a hang reaches it."""
 
@@ -37,13 +39,13 @@ Found = TypeVar("Found")
 
 def eventually(look: Callable[[], Found], what: str, patience: float = PATIENCE) -> Found:
     """Looks until something true is seen, and returns it."""
-    end = time.monotonic() + patience
+    end = time.monotonic() + patience * SLOWNESS
     while True:
         found = look()
         if found:
             return found
         if time.monotonic() > end:
-            raise AssertionError(f"waited {patience:.0f} s in vain: {what}")
+            raise AssertionError(f"waited {patience * SLOWNESS:.0f} s in vain: {what}")
         time.sleep(0.02)
 
 
@@ -272,7 +274,7 @@ class Done(NamedTuple):
 
 
 def run_command(*arguments: str, env: Optional[Dict[str, str]] = None, stdin: str = "") -> Done:
-    done = subprocess.run([BIN, *arguments], input=stdin, capture_output=True, text=True, timeout=90,
+    done = subprocess.run([BIN, *arguments], input=stdin, capture_output=True, text=True, timeout=90 * SLOWNESS,
                           env={**os.environ, **(env or {})}, check=False)
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -338,7 +340,7 @@ class Host:
 
     def wait(self) -> int:
         assert self.process is not None
-        return self.process.wait(PATIENCE)
+        return self.process.wait(PATIENCE * SLOWNESS)
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -449,7 +451,7 @@ class App:
              source: Optional[str] = None) -> http.client.HTTPResponse:
         """Sends a request and returns as soon as the head of the answer is there."""
         connection = http.client.HTTPConnection(
-            "127.0.0.1", self.host.port, timeout=60, source_address=(source, 0) if source else None)
+            "127.0.0.1", self.host.port, timeout=60 * SLOWNESS, source_address=(source, 0) if source else None)
         connection.request(method, path, body, {"Host": self.authority, **(headers or {})})
         response = connection.getresponse()
         response.connection = connection  # type: ignore[attr-defined]  # keeps the socket open

@@ -30,6 +30,10 @@ enum Fixture {
 
   static func launcher() async throws -> Launcher { try await shared.value }
 
+  /// How many times longer to wait for what must come: 1, unless BULKHEAD_PATIENCE says more for a slow machine.
+  static let patience = max(
+    1, getenv("BULKHEAD_PATIENCE").flatMap { Int(String(cString: $0)) } ?? 1)
+
   static let isRoot = geteuid() == 0
   static let hasCgroups = cgroups.source != .proc
   private static let counter = Atomic<Int>(0)

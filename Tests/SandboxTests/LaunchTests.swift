@@ -182,7 +182,7 @@ func expectFailure(
 func settle(
   sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
 ) async throws {
-  for _ in 0..<1000 {
+  for _ in 0..<1000 * Fixture.patience {
     if try await condition() { return }
     try await Task.sleep(for: .milliseconds(10))
   }

@@ -38,7 +38,7 @@ struct NeighbourTests {
     try #require(words.count == 6)
     let figures = words.compactMap { Int($0) }
     #expect(figures[1] <= figures[0], "\(words)")
-    #expect(figures[3] <= figures[2] + 2048, "\(words)")
+    #expect(figures[3] <= figures[2] + 1024, "\(words)")
   }
 
   /// Asks a guest over its socket, one line after another; how many answers were right.

@@ -25,4 +25,13 @@ public struct ResourceUsage: Sendable, Codable, Equatable {
 
   public init(source: Source) { self.source = source }
   public var cpuMicroseconds: UInt64 { userMicroseconds + systemMicroseconds }
+
+  /// The same with the CPU time of an earlier reading where that is larger: `/proc` and `wait4` forget who was not
+  /// reaped, and a counter that goes back would be taken for a new one.
+  package func neverBelow(_ earlier: ResourceUsage?) -> ResourceUsage {
+    var usage = self
+    usage.userMicroseconds = max(userMicroseconds, earlier?.userMicroseconds ?? 0)
+    usage.systemMicroseconds = max(systemMicroseconds, earlier?.systemMicroseconds ?? 0)
+    return usage
+  }
 }

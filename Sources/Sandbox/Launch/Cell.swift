@@ -25,6 +25,8 @@ final class Cell: Sendable {
     var readiness: Outcome?
     var outcome: Outcome?
     var exit: ExitReport?
+    /// Read from `/proc` last, where there is no cgroup.
+    var seen: ResourceUsage?
     var startWaiters: [CheckedContinuation<Outcome, Never>] = []
     var readyWaiters: [CheckedContinuation<Outcome, Never>] = []
     var exitWaiters: [CheckedContinuation<ExitReport, Never>] = []
@@ -177,7 +179,12 @@ final class Cell: Sendable {
     guard context.cgroups.source == .proc else {
       throw SandboxError(.cgroup, errno: ENOENT, "the cgroup's figures cannot be read")
     }
-    return ProcessTree.usage(of: pid)
+    let usage = ProcessTree.usage(of: pid)
+    return state.withLock { state in
+      let known = usage.neverBelow(state.seen)
+      state.seen = known
+      return known
+    }
   }
 
   /// The processes that live inside now; none once it is over.
@@ -327,7 +334,7 @@ final class Cell: Sendable {
 
   /// Final figures, for whoever waits. Once.
   private func reportExit() {
-    let lifecycle = state.withLock { $0.exit == nil ? $0.lifecycle : nil }
+    let (lifecycle, seen) = state.withLock { ($0.exit == nil ? $0.lifecycle : nil, $0.seen) }
     guard let lifecycle else { return }
     var usage =
       context.cgroups.usage(app: context.appID, instance: context.instance)
@@ -336,6 +343,8 @@ final class Cell: Sendable {
       usage.userMicroseconds = report.userMicroseconds
       usage.systemMicroseconds = report.systemMicroseconds
       usage.memoryPeakBytes = report.peakBytes
+      // A pid 1 that was killed reaped nobody: then its descendants' time is in no report.
+      usage = usage.neverBelow(seen)
     }
     usage.processes = 0
     let limitHits = context.cgroups.processLimitHits(app: context.appID)
