@@ -185,6 +185,14 @@ def load_tests(loader: unittest.TestLoader, tests: unittest.TestSuite, pattern: 
 # --- packages
 
 
+def _patient(run: str) -> str:
+    """The time apps have to start and to stop, longer on a slow machine, unless the test says it itself."""
+    for key, seconds in (("start_timeout", 10), ("stop_timeout", 5)):
+        if SLOWNESS > 1 and key not in run:
+            run += f'\n{key} = "{min(seconds * SLOWNESS, 300):.0f}s"'
+    return run
+
+
 def write_package(path: Path, name: str, command: List[str], files: Iterable[str] = (), *,
                   build: int = 1, version: str = "1.0.0", runtime: str = "python", run: str = "",
                   limits: str = "", more: str = "", assets: Optional[Dict[str, bytes]] = None) -> Path:
@@ -193,7 +201,7 @@ def write_package(path: Path, name: str, command: List[str], files: Iterable[str
     lines = [
         "manifest = 1", "[app]", f'id = "org.e2e.{name}"', f'name = "{name}"',
         f'version = "{version}"', f"build = {build}", "[run]", f'runtime = "{runtime}"',
-        f"command = {json.dumps(command)}", run,
+        f"command = {json.dumps(command)}", _patient(run),
         *(["[limits]", limits] if limits else []),
         *(["[http]", 'assets = "www"'] if assets is not None else []), more,
     ]
