@@ -6,9 +6,10 @@ import Sandbox
 /// Counts what the data directories of running guests hold, and acts when one is full.
 final class DataWatch: Sendable {
   struct Guest: Sendable {
-    var directory: AppDirectory
-    /// The app's limit, for all its stores together.
-    var storageMax: Int64
+    /// The data directory.
+    var directory: String
+    /// What it may hold is what the app's other stores leave.
+    var storage: StorageAccount
     /// Largest file while there is room.
     var fileBytes: UInt64
     var process: SandboxedProcess
@@ -20,8 +21,6 @@ final class DataWatch: Sendable {
   private struct Count: Sendable {
     var bytes: Int64
     var entries: Int
-    /// What the other stores leave.
-    var bytesMax: Int64
     var took: Duration
   }
 
@@ -29,28 +28,29 @@ final class DataWatch: Sendable {
   private let queue = DispatchQueue(label: "bulkhead.data", qos: .utility)
 
   /// Whether the directory is full, as a start has to know: then the guest starts without leave to write.
-  func isFull(_ directory: AppDirectory, storageMax: Int64) async -> Bool {
-    let count = await counted { Self.count(directory, storageMax, nil) }
-    var quota = DataQuota(bytesMax: count.bytesMax)
-    return quota.take(bytes: count.bytes, entries: count.entries, bytesMax: count.bytesMax)
-      == .refuse
+  func isFull(_ directory: String, _ storage: StorageAccount) async -> Bool {
+    let count = await counted { Self.count(directory, nil) }
+    let bytesMax = storage.share(of: .data)
+    var quota = DataQuota(bytesMax: bytesMax)
+    return quota.take(bytes: count.bytes, entries: count.entries, bytesMax: bytesMax) == .refuse
   }
 
   /// Watches until the task is cancelled.
   func watch(_ guest: Guest, startsFull: Bool) -> Task<Void, Never> {
     // Its own task: it lives as long as the guest, whom nobody waits for here.
     Task.detached(priority: .utility) { [self] in
-      var quota = DataQuota(bytesMax: guest.storageMax)
+      var quota = DataQuota(bytesMax: guest.storage.share(of: .data))
       if startsFull { note(guest, "its data directory is full: it started without leave to write") }
       while !Task.isCancelled {
         let count = await counted {
-          guest.work.measured { Self.count(guest.directory, guest.storageMax, guest.process) }
+          guest.work.measured { Self.count(guest.directory, guest.process) }
         }
         guard !Task.isCancelled else { return }
+        guest.storage.note(.data, bytes: count.bytes)
         let wasFull = quota.refusedAt != nil
         let action = quota.take(
-          bytes: count.bytes, entries: count.entries, bytesMax: count.bytesMax)
-        act(action, on: guest, count, isKnown: startsFull && !wasFull)
+          bytes: count.bytes, entries: count.entries, bytesMax: guest.storage.share(of: .data))
+        act(action, on: guest, count, of: quota.bytesMax, isKnown: startsFull && !wasFull)
         do {
           try await Task.sleep(for: quota.pause(bytes: count.bytes, counting: count.took))
         } catch { return }
@@ -58,8 +58,10 @@ final class DataWatch: Sendable {
     }
   }
 
-  private func act(_ action: DataQuota.Action, on guest: Guest, _ count: Count, isKnown: Bool) {
-    let figures = "\(count.bytes) bytes in \(count.entries) entries, of \(count.bytesMax)"
+  private func act(
+    _ action: DataQuota.Action, on guest: Guest, _ count: Count, of bytesMax: Int64, isKnown: Bool
+  ) {
+    let figures = "\(count.bytes) bytes in \(count.entries) entries, of \(bytesMax)"
     switch action {
     case .none: break
     case .refuse:
@@ -98,20 +100,16 @@ final class DataWatch: Sendable {
     }
   }
 
-  private static func count(
-    _ directory: AppDirectory, _ storageMax: Int64, _ process: SandboxedProcess?
-  ) -> Count {
+  private static func count(_ directory: String, _ process: SandboxedProcess?) -> Count {
     let start = ContinuousClock.now
-    let data = StorageSurvey.measure(directory.data)
-    let others =
-      StorageSurvey.measure(directory.sql).bytes + StorageSurvey.measure(directory.objects).bytes
+    let data = StorageSurvey.measure(directory)
     var facts = stat()
-    let device = stat(directory.data, &facts) == 0 ? UInt64(facts.st_dev) : 0
+    let device = stat(directory, &facts) == 0 ? UInt64(facts.st_dev) : 0
     let unlinked = process.map { Int64($0.unlinkedBytes(device: device)) } ?? 0
     return Count(
       bytes: data.bytes + unlinked,
       // What is too deep to be counted counts as too much.
       entries: data.isCut ? max(data.entries, DataQuota.entriesMax) : data.entries,
-      bytesMax: storageMax - others, took: .now - start)
+      took: .now - start)
   }
 }

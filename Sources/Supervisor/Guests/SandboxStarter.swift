@@ -14,6 +14,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
   private let toolkit: Toolkit
   private let allowWeaker: Set<Layer>
   private let logs: @Sendable (String) -> AppLog
+  private let storage: @Sendable (String) -> StorageAccount?
   private let logGroup: any EventLoopGroup
   private let meter: MeterLoop
   private let clock: MeterClock
@@ -25,13 +26,16 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
 
   init(
     launcher: Launcher, toolkit: Toolkit, allowWeaker: Set<Layer>,
-    logs: @escaping @Sendable (String) -> AppLog, logGroup: any EventLoopGroup, meter: MeterLoop,
+    logs: @escaping @Sendable (String) -> AppLog,
+    storage: @escaping @Sendable (String) -> StorageAccount?, logGroup: any EventLoopGroup,
+    meter: MeterLoop,
     clock: MeterClock, logger: Logger
   ) {
     self.launcher = launcher
     self.toolkit = toolkit
     self.allowWeaker = allowWeaker
     self.logs = logs
+    self.storage = storage
     self.logGroup = logGroup
     self.meter = meter
     self.clock = clock
@@ -88,7 +92,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
   private func isDataFull(_ guest: GuestSpec) async -> Bool {
     guard guest.hasDataDirectory else { return false }
     return await dataWatch.isFull(
-      AppDirectory(path: guest.appDirectory), storageMax: Int64(guest.limits.storageBytes))
+      AppDirectory(path: guest.appDirectory).data, storageAccount(of: guest))
   }
 
   private func watchData(
@@ -97,15 +101,20 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     guard guest.hasDataDirectory else { return }
     let watch = dataWatch.watch(
       DataWatch.Guest(
-        directory: AppDirectory(path: guest.appDirectory),
-        storageMax: Int64(guest.limits.storageBytes), fileBytes: guest.limits.storageBytes,
-        process: process, journal: logs(guest.appID), work: try hostWork(for: guest.appID)),
+        directory: AppDirectory(path: guest.appDirectory).data, storage: storageAccount(of: guest),
+        fileBytes: guest.limits.storageBytes, process: process, journal: logs(guest.appID),
+        work: try hostWork(for: guest.appID)),
       startsFull: startsFull)
     // Its own task: whoever started the guest has other things to wait for.
     Task {
       _ = await process.waitForExit()
       watch.cancel()
     }
+  }
+
+  /// The app's own, or one of nothing but the limit for a guest whose app is not entered.
+  private func storageAccount(of guest: GuestSpec) -> StorageAccount {
+    storage(guest.appID) ?? StorageAccount(limit: Int64(guest.limits.storageBytes))
   }
 
   // MARK: Cells ahead of need

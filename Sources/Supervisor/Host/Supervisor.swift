@@ -69,6 +69,7 @@ public final class Supervisor: Sendable {
       data, environment: environment, logger: logger)
     starter = SandboxStarter(
       launcher: launcher, toolkit: toolkit, allowWeaker: waived, logs: logs.log(of:),
+      storage: { [apps] in apps[$0]?.storage },
       logGroup: sideGroup, meter: meter, clock: clock, logger: logger)
     gateway = Gateway(
       origins: apps, group: group,
