@@ -42,17 +42,27 @@ struct HelloSwift {
 
   /// Every visit, sent as it is read: memory stays the same however many there are.
   static func export(_ host: Host) async throws -> HTTPResponse {
-    var rows = try await table(host).stream("SELECT at FROM visit ORDER BY rowid")
-      .makeAsyncIterator()
-    // Asked for when the one before is sent; a thousand rows a piece.
-    let lines = AsyncThrowingStream<[UInt8], any Error> {
-      var piece: [UInt8] = []
-      while piece.count < 20_000, let row = try await rows.next() {
-        piece += Array((try row.text("at") + "\r\n").utf8)
-      }
-      return piece.isEmpty ? nil : piece
-    }
+    let pages = Pages(try await table(host).stream("SELECT at FROM visit ORDER BY rowid"))
+    let lines = AsyncThrowingStream<[UInt8], any Error> { try await pages.next() }
     return HTTPResponse(
       headers: [("content-type", "text/csv; charset=utf-8")], body: .stream(lines))
+  }
+}
+
+/// Visits as lines of CSV, a thousand or so a piece; the next piece is read when the one before was sent.
+actor Pages {
+  private let rows: SQLRows
+  private var iterator: SQLRows.Iterator?
+
+  init(_ rows: SQLRows) { self.rows = rows }
+
+  func next() async throws -> [UInt8]? {
+    var rows = iterator ?? rows.makeAsyncIterator()
+    defer { iterator = rows }
+    var piece: [UInt8] = []
+    while piece.count < 20_000, let row = try await rows.next(isolation: self) {
+      piece += Array((try row.text("at") + "\r\n").utf8)
+    }
+    return piece.isEmpty ? nil : piece
   }
 }
