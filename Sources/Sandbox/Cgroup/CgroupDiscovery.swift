@@ -46,8 +46,10 @@ public enum CgroupDiscovery {
       try parent.set("cgroup.subtree_control", wanted.map { "+" + $0 }.joined(separator: " "))
       return try CgroupV2(root: parent.child("bulkhead-" + name).path)
     } catch {
+      // cgroups(7), the "no internal processes" rule: a login shell in the same cgroup is enough.
+      let why = error.errno == EBUSY ? "; other processes are in the host's cgroup" : ""
       return NoCgroups(
-        reason: "cgroup v2 is not delegated (\(error.detail): \(errnoName(error.errno)))",
+        reason: "cgroup v2 is not delegated (\(error.detail): \(errnoName(error.errno))\(why))",
         fix: advice)
     }
   }
