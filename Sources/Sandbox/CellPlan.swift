@@ -76,7 +76,8 @@ package struct CellPlan: Sendable, Equatable {
     for limit in limits {
       writer.record(BH_REC_RLIMIT) {
         $0.value(
-          bh_rlimit(resource: limit.resource, pad: 0, soft: limit.bound, hard: limit.bound))
+          bh_rlimit(
+            resource: limit.resource, pad: 0, soft: limit.soft ?? limit.bound, hard: limit.bound))
       }
     }
     landlock?.write(to: &writer)

@@ -89,7 +89,8 @@ extension Limits {
     var limits = [
       ResourceLimit(resource: UInt32(RLIMIT_CORE.rawValue), bound: 0),
       ResourceLimit(resource: UInt32(RLIMIT_NOFILE.rawValue), bound: openFiles),
-      ResourceLimit(resource: UInt32(RLIMIT_FSIZE.rawValue), bound: fileBytes),
+      ResourceLimit(
+        resource: UInt32(RLIMIT_FSIZE.rawValue), bound: fileBytes, soft: refusesWrites ? 0 : nil),
       ResourceLimit(resource: UInt32(__RLIMIT_MEMLOCK.rawValue), bound: Self.lockedBytes),
       ResourceLimit(resource: UInt32(__RLIMIT_MSGQUEUE.rawValue), bound: 0),
       ResourceLimit(resource: UInt32(__RLIMIT_SIGPENDING.rawValue), bound: 1024),

@@ -23,6 +23,8 @@ public struct Limits: Sendable, Codable, Equatable {
   public var openFiles: UInt64
   /// Largest file a process may write.
   public var fileBytes: UInt64
+  /// Begin with no leave to write to any file (``SandboxedProcess/boundFiles(bytes:)`` gives it).
+  public var refusesWrites = false
 
   public init(
     memoryBytes: UInt64 = 256 << 20, swapBytes: UInt64 = 0, cpuCores: Double = 1,

@@ -21,8 +21,10 @@ package struct StartPlan: Sendable, Equatable {
   }
 }
 
-/// One `setrlimit`, soft and hard alike.
+/// One `setrlimit`.
 package struct ResourceLimit: Sendable, Equatable {
   package var resource: UInt32
+  /// The hard limit, and the soft one unless that has its own.
   package var bound: UInt64
+  package var soft: UInt64?
 }

@@ -78,6 +78,35 @@ class DataDirectory(EndToEndTest):
                 break
         eventually(lambda: any("grew although" in line["text"] for line in app.log()), "it is ended")
 
+    def test_blocks_are_not_reserved_without_a_write(self):
+        """One call could take the whole disk before anybody counts."""
+        app = self.hoarder(self.host())
+        self.assertEqual(self.do(app, "/reserve?count=16"), "ENOTSUP")
+
+    def test_a_directory_closed_to_the_host_counts_as_full(self):
+        """A plain user's guest has the host's uid: what it hides from the count does not go uncounted."""
+        app = self.hoarder(self.host())
+        self.assertEqual(self.do(app, f"/hide?count={LIMIT}"), LIMIT)
+        self.await_refusal(app)
+        self.assertEqual(self.do(app, "/free"), "free")
+        eventually(lambda: self.do(app, "/write?name=new&count=1") == 1, "it may write")
+
+    def test_a_restart_is_no_new_beginning(self):
+        """What grew past the refusal is not started again until somebody removes files."""
+        host = self.host()
+        app = self.hoarder(host)
+        self.do(app, f"/write?count={LIMIT}")
+        self.await_refusal(app)
+        host.command("stop", app.id)
+        with open(app.directory / "data/more", "wb") as file:
+            for _ in range(80):
+                file.write(b"\xff" * (1 << 20))
+        self.assertIn("remove files from", host.command("start", app.id, status=1).err)
+        (app.directory / "data/more").unlink()
+        host.command("start", app.id)
+        self.assertEqual(self.do(app, "/free"), "free")
+        eventually(lambda: self.do(app, "/write?name=new&count=1") == 1, "it may write without a restart")
+
     def test_empty_files_are_bounded_too(self):
         """Names cost the disk as well."""
         host = self.host()

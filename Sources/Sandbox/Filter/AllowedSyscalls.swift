@@ -39,7 +39,6 @@ enum AllowedSyscalls {
     .allow("faccessat", "access, relative to a directory"),
     .allow("faccessat2", "access with flags; the JVM and glibc's faccessat"),
     .allow("fadvise64", "hints how a file will be read"),
-    .allow("fallocate", "reserves space; databases"),
     .allow("fchdir", "changes to an open directory; rm -r and find"),
     .allow("fchown", "chown of an open file, likewise a no-op at most"),
     .allow("fchownat", "chown relative to a directory, likewise"),

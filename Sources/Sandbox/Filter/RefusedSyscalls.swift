@@ -50,6 +50,10 @@ enum RefusedSyscalls {
         "sched_rr_get_interval", "ioprio_set", "ioprio_get",
       ]),
     Group(
+      EOPNOTSUPP,
+      "reserves blocks at once, and past the file-size limit (FALLOC_FL_KEEP_SIZE); callers write",
+      ["fallocate"]),
+    Group(
       EOPNOTSUPP, "extended attributes: not offered, and tools carry on",
       [
         "setxattr", "lsetxattr", "fsetxattr", "getxattr", "lgetxattr", "fgetxattr", "listxattr",

@@ -285,6 +285,11 @@ final class Cell: Sendable {
   /// For the start of a launch that has a bound.
   func deadlinePassed() { handle(.deadline) }
 
+  /// For a cell built ahead of need, which may wait as long as it likes once it is ready.
+  func buildingDeadlinePassed() {
+    if state.withLock({ $0.lifecycle.phase == .building }) { handle(.deadline) }
+  }
+
   private func handle(_ event: CellLifecycle.Event) {
     for action in state.withLock({ $0.lifecycle.handle(event) }) {
       switch action {

@@ -12,8 +12,9 @@ extension SandboxedProcess {
   }
 
   /// Sets how large a file every process of the tree may make from now on (the soft RLIMIT_FSIZE, setrlimit(2)). With 0
-  /// no file takes another byte: writes fail with EFBIG (and SIGXFSZ, which runtimes ignore), `fallocate` and growing
-  /// `ftruncate` too. Reads and deletes go on; sockets and pipes are no files.
+  /// no file takes another byte: writes fail with EFBIG (and SIGXFSZ, which runtimes ignore), a growing `ftruncate` too.
+  /// Reads and deletes go on; sockets and pipes are no files. `fallocate`, which does not heed the limit with
+  /// FALLOC_FL_KEEP_SIZE, is refused by the filter.
   ///
   /// The hard limit stays, as raising it again takes a capability that even root may lack. So a process can raise its
   /// own bound; whoever calls this again sees that in `changed`.

@@ -79,6 +79,7 @@ public final class Launcher: Sendable {
     if pool.holds(draft.key) { return }
     let number = prepared.add(1, ordering: .relaxed).newValue
     let cell = try await build(draft, instance: "ready-\(number)")
+    reactor.run(after: Self.startMillisecondsMax) { [weak cell] in cell?.buildingDeadlinePassed() }
     if case .failure(let error) = await cell.waitForReadiness() {
       await cell.waitUntilGone()
       throw error

@@ -3,13 +3,13 @@ import Glibc
 
 extension SandboxedProcess {
   /// Bytes on disk of files that no directory shows any more and the tree still keeps open or mapped: whoever counts a
-  /// directory does not see them.
+  /// directory does not see them. Nil if there is more to look at than ``UnlinkedFiles/looksMax``.
   ///
   /// - Parameter device: `st_dev` of the file system that is asked about.
-  public func unlinkedBytes(device: UInt64) -> UInt64 {
+  public func unlinkedBytes(device: UInt64) -> UInt64? {
     var files = UnlinkedFiles(device: device)
-    for pid in ProcessTree.members(of: initPID) { files.add(pid: pid) }
-    return files.bytes
+    for pid in ProcessTree.members(of: initPID) where !files.isCut { files.add(pid: pid) }
+    return files.isCut ? nil : files.bytes
   }
 }
 
@@ -17,16 +17,37 @@ extension SandboxedProcess {
 private struct UnlinkedFiles {
   let device: UInt64
   private(set) var bytes: UInt64 = 0
+  private(set) var isCut = false
   private var seen: Set<UInt64> = []
+  private var looks = 0
+
+  /// LIMIT: descriptors and mappings looked at; a guest decides how many there are, and each costs the host a call.
+  static let looksMax = 65_536
 
   init(device: UInt64) { self.device = device }
 
+  /// Each thread may have a table of its own, and the first may be gone while others live.
   mutating func add(pid: pid_t) {
-    for name in KernelFile.names(in: "/proc/\(pid)/fd") { _ = add(path: "/proc/\(pid)/fd/\(name)") }
-    // A mapping holds its file without a descriptor.
-    guard let maps = KernelFile.readWhole("/proc/\(pid)/maps") else { return }
-    for line in maps.split(separator: "\n") where line.hasSuffix(" (deleted)") {
-      let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
+    var hasMaps = false
+    for thread in KernelFile.names(in: "/proc/\(pid)/task") {
+      let place = "/proc/\(pid)/task/\(thread)"
+      for name in KernelFile.names(in: place + "/fd") {
+        guard look() else { return }
+        _ = add(path: "\(place)/fd/\(name)")
+      }
+      if !hasMaps, let maps = KernelFile.readWhole(place + "/maps"), !maps.isEmpty {
+        hasMaps = true
+        add(maps: maps, of: pid)
+      }
+    }
+  }
+
+  /// A mapping holds its file without a descriptor.
+  private mutating func add(maps: String, of pid: pid_t) {
+    for line in maps.utf8.split(separator: UInt8(ascii: "\n")) {
+      guard look() else { return }
+      guard line.suffix(Self.deleted.count).elementsEqual(Self.deleted) else { continue }
+      let fields = Substring(line).split(separator: " ", maxSplits: 5)
       guard fields.count > 5, let inode = UInt64(fields[4]), Self.device(fields[3]) == device else {
         continue
       }
@@ -35,6 +56,14 @@ private struct UnlinkedFiles {
       seen.insert(inode)
       bytes += Self.length(fields[0])
     }
+  }
+
+  private static let deleted = Array(" (deleted)".utf8)
+
+  private mutating func look() -> Bool {
+    looks += 1
+    if looks > Self.looksMax { isCut = true }
+    return !isCut
   }
 
   /// False if it could not be looked at.

@@ -12,6 +12,8 @@ final class ReadyCells: Sendable {
   private struct State {
     /// By app; the newest build in progress or waiting for its delay.
     var builds: [String: Task<Void, Never>] = [:]
+    /// By app; how often its cells were discarded.
+    var epochs: [String: UInt64] = [:]
     var isClosed = false
   }
 
@@ -24,10 +26,14 @@ final class ReadyCells: Sendable {
     self.logger = logger
   }
 
-  /// Builds what of `policies` does not wait yet, after `delay`. Replaces an earlier order for the app.
-  func order(_ policies: [SandboxPolicy], app: String, after delay: Duration = ReadyCells.delay) {
+  /// Changes with each `discard` of the app.
+  func epoch(of app: String) -> UInt64 { state.withLock { $0.epochs[app] ?? 0 } }
+
+  /// Builds what of `policies` does not wait yet, after `delay`. Replaces an earlier order for the app; one of an earlier
+  /// epoch is for a cell nobody wants any more, and is dropped.
+  func order(_ policies: [SandboxPolicy], app: String, after delay: Duration, epoch: UInt64) {
     state.withLock { state in
-      guard !state.isClosed else { return }
+      guard !state.isClosed, epoch == state.epochs[app] ?? 0 else { return }
       let earlier = state.builds[app]
       earlier?.cancel()
       state.builds[app] = Task.detached(priority: .utility) { [self] in
@@ -45,7 +51,10 @@ final class ReadyCells: Sendable {
 
   /// Ends the cells that wait for an app, and orders for more; returns when they are gone.
   func discard(app: String) async {
-    let build = state.withLock { $0.builds.removeValue(forKey: app) }
+    let build = state.withLock { state in
+      state.epochs[app, default: 0] += 1
+      return state.builds.removeValue(forKey: app)
+    }
     build?.cancel()
     await build?.value
     await launcher.discardPrepared(app: app)

@@ -51,14 +51,15 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     if let sql { passed.append(.init(host: sql.inside, inside: 4)) }
     var policy = GuestPolicy(toolkit: toolkit).policy(
       for: guest, instance: nextInstance("guest"), allowWeaker: allowWeaker)
-    let isFull = await isDataFull(guest)
-    if isFull { policy.limits.fileBytes = 0 }
+    let epoch = ready.epoch(of: guest.appID)
     do throws(HostError) {
+      let refusal = try await dataRefusal(guest)
+      policy.limits.refusesWrites = refusal != nil
       let process = try await launch(policy, guest, passed)
-      try watchData(of: guest, process.process, startsFull: isFull)
+      try watchData(of: guest, process.process, refusedAt: refusal)
       socket.closeInside()
       sql?.closeInside()
-      prepareNext(guest)
+      prepareNext(guest, epoch: epoch)
       return StartedGuest(process: process, socket: socket.outside, sqlSocket: sql?.outside)
     } catch {
       socket.closeBoth()
@@ -76,10 +77,11 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
     if let directSocket { passed.append(.init(host: directSocket, inside: 4)) }
     let policy = GuestPolicy(toolkit: toolkit).sqlWorkerPolicy(
       for: guest, instance: nextInstance("sql"), allowWeaker: allowWeaker)
+    let epoch = ready.epoch(of: guest.appID)
     do throws(HostError) {
       let process = try await launch(policy, guest, passed)
       socket.closeInside()
-      prepareNext(guest)
+      prepareNext(guest, epoch: epoch)
       return StartedGuest(process: process, socket: socket.outside, sqlSocket: nil)
     } catch {
       socket.closeBoth()
@@ -89,14 +91,26 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
 
   // MARK: The data directory
 
-  private func isDataFull(_ guest: GuestSpec) async -> Bool {
-    guard guest.hasDataDirectory else { return false }
-    return await dataWatch.isFull(
-      AppDirectory(path: guest.appDirectory).data, storageAccount(of: guest))
+  /// What was refused to an earlier guest of the app, if that still holds.
+  private func dataRefusal(_ guest: GuestSpec) async throws(HostError) -> DataWatch.Refusal? {
+    guard guest.hasDataDirectory else { return nil }
+    let directory = AppDirectory(path: guest.appDirectory).data
+    switch await dataWatch.room(in: directory, storageAccount(of: guest)) {
+    case .some: return nil
+    case .none(let refusal): return refusal
+    case .overrun(let figures):
+      throw HostError(
+        .upstream, "start_failed",
+        "its data directory grew although writes were refused (\(figures)): remove files from \(directory)"
+      )
+    }
   }
 
+  /// Whether the app's data directory is counted more exactly than a survey can.
+  func watchesData(of app: AppDirectory) -> Bool { dataWatch.isWatching(app.data) }
+
   private func watchData(
-    of guest: GuestSpec, _ process: SandboxedProcess, startsFull: Bool
+    of guest: GuestSpec, _ process: SandboxedProcess, refusedAt: DataWatch.Refusal?
   ) throws(HostError) {
     guard guest.hasDataDirectory else { return }
     let watch = dataWatch.watch(
@@ -104,7 +118,7 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
         directory: AppDirectory(path: guest.appDirectory).data, storage: storageAccount(of: guest),
         fileBytes: guest.limits.storageBytes, process: process, journal: logs(guest.appID),
         work: try hostWork(for: guest.appID)),
-      startsFull: startsFull)
+      refusedAt: refusedAt)
     // Its own task: whoever started the guest has other things to wait for.
     Task {
       _ = await process.waitForExit()
@@ -120,14 +134,19 @@ final class SandboxStarter: GuestStarter, SQLWorkerStarter {
   // MARK: Cells ahead of need
 
   /// Sees to it that a cell waits for the next start of the app's guest, and one for its SQL worker.
-  func prepareNext(_ guest: GuestSpec, after delay: Duration = ReadyCells.delay) {
+  ///
+  /// - Parameter epoch: from before what this follows; nil for now. What was discarded since is not built again.
+  func prepareNext(
+    _ guest: GuestSpec, after delay: Duration = ReadyCells.delay, epoch: UInt64? = nil
+  ) {
     let plans = GuestPolicy(toolkit: toolkit)
     var policies = [plans.policy(for: guest, instance: "ready", allowWeaker: allowWeaker)]
     if !guest.databases.isEmpty {
       policies.append(
         plans.sqlWorkerPolicy(for: guest, instance: "ready", allowWeaker: allowWeaker))
     }
-    ready.order(policies, app: guest.appID, after: delay)
+    ready.order(
+      policies, app: guest.appID, after: delay, epoch: epoch ?? ready.epoch(of: guest.appID))
   }
 
   /// Ends what waits for an app's next start: its cells are of the old kind, or it is to stay stopped.

@@ -130,13 +130,14 @@ extension Supervisor: AppOperations {
       apps.remove(app.id)
       await onQueue(meterQueue) { handle.gate.close() }
       logs.forget(app.id)
-      meter.book.remove(app: app.id)
       let directory = app.directory
       let (freed, left) = try await onQueue(storeQueue) { [registry] in
         let path = keepData ? directory.versions : directory.path
         let freed = StorageSurvey.measure(path).bytes
         return (freed, try registry.uninstall(app.id, keepData: keepData))
       }
+      // Last: while the app is in the registry, a survey counts it anew.
+      meter.book.remove(app: app.id)
       launcher.forget(app: app.id)
       if !left.isEmpty {
         logger.warning(

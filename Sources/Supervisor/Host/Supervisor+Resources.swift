@@ -110,12 +110,13 @@ extension Supervisor: ResourceOperations {
     for handle in apps.all {
       while try await handle.vault.rewrap() > 0 {}
     }
-    // What an app left that was uninstalled with its data kept, or that could not be loaded, must open later too.
-    let others = try await onQueue(storeQueue) { [registry] () throws(HostError) in
+    // What an app left that was uninstalled with its data kept, or that could not be loaded, must open later too; and
+    // one that was installed over such data in the meantime. Done twice does no harm.
+    let all = try await onQueue(storeQueue) { [registry] () throws(HostError) in
       try registry.directoriesWithState()
     }
-    for directory in others where apps[directory.id] == nil {
-      let vault = vault(of: directory.id, state: directory.state)
+    for directory in all {
+      let vault = apps[directory.id]?.vault ?? vault(of: directory.id, state: directory.state)
       while try await vault.rewrap() > 0 {}
     }
     // Every app is done: this only writes the file with the new key alone.

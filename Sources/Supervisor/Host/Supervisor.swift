@@ -183,9 +183,13 @@ public final class Supervisor: Sendable {
       self.settleBudgets()
       self.settleBudgets()
     }
-    meter.start(onSurvey: { [apps] app, kind, bytes in
-      // The worker and the vault say themselves what they hold.
+    meter.start(onSurvey: { [apps, registry, starter] app, kind, bytes in
+      // The worker and the vault say themselves what they hold, and so does a watched data directory.
       guard let kind = StorageAccount.Kind(rawValue: kind), kind != .sqlite else { return }
+      if kind == .data, let directory = registry[app]?.directory, starter.watchesData(of: directory)
+      {
+        return
+      }
       apps[app]?.storage.note(kind, bytes: bytes)
     }) { [weak self] in self?.applyBudgets() }
     do {

@@ -9,6 +9,7 @@ struct StorageSurvey {
   private(set) var entries = 0
   /// True if the walk stopped at its bound; the figure is then a lower one.
   private(set) var isCut = false
+  private var bound = entriesMax
 
   static let entriesMax = 1_000_000
   static let kinds = ["sqlite", "data", "objects", "logs", "code"]
@@ -23,10 +24,14 @@ struct StorageSurvey {
     }
   }
 
-  static func measure(_ path: String) -> StorageSurvey {
+  static func measure(_ path: String, entriesMax: Int = entriesMax) -> StorageSurvey {
     var survey = StorageSurvey()
+    survey.bound = entriesMax
     let root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    guard root >= 0 else { return survey }
+    guard root >= 0 else {
+      survey.isCut = errno != ENOENT
+      return survey
+    }
     survey.walk(root, depth: 0)
     return survey
   }
@@ -39,7 +44,7 @@ struct StorageSurvey {
     }
     defer { closedir(stream) }
     while let entry = readdir(stream) {
-      guard entries < Self.entriesMax, depth < 128 else {
+      guard entries < bound, depth < 128 else {
         isCut = true
         return
       }
@@ -57,6 +62,12 @@ struct StorageSurvey {
     bytes += Int64(facts.st_blocks) * 512
     guard facts.st_mode & S_IFMT == S_IFDIR else { return }
     let inner = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-    if inner >= 0 { walk(inner, depth: depth + 1) }
+    if inner >= 0 {
+      walk(inner, depth: depth + 1)
+    } else if errno != ENOENT {
+      // Closed to us (a plain user's guest has the same uid, and may take its directories' modes away): what it holds
+      // is not known.
+      isCut = true
+    }
   }
 }

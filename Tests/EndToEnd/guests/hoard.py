@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills its data directory in the ways there are, and says what it was told."""
 
+import ctypes
 import errno
 import json
 import mmap
@@ -66,7 +67,26 @@ def names(count):
     return count
 
 
+def reserve(size):
+    """fallocate with FALLOC_FL_KEEP_SIZE, which takes blocks and heeds no limit of file sizes."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/data/reserved", "wb") as file:
+        done = libc.fallocate(file.fileno(), 1, ctypes.c_long(0), ctypes.c_long(size << 20))
+    if done < 0:
+        raise OSError(ctypes.get_errno(), "fallocate")
+    return size
+
+
+def hide(size):
+    """A directory that can be written to by name and not listed."""
+    os.mkdir("/data/hidden")
+    os.chmod("/data/hidden", 0o300)
+    return write("hidden/file", size)
+
+
 def free():
+    if os.path.exists("/data/hidden"):
+        os.chmod("/data/hidden", 0o700)
     held.clear()
     for directory, _, files in os.walk("/data"):
         for name in files:
@@ -86,7 +106,7 @@ def app(environ, start):
     does = {
         "/write": lambda: write(name, count), "/hold": lambda: hold(name, count),
         "/hole": lambda: hole(name, count), "/through": lambda: through(int(name), count),
-        "/raise": unbound, "/names": lambda: names(count), "/free": free,
+        "/reserve": lambda: reserve(count), "/hide": lambda: hide(count), "/raise": unbound, "/names": lambda: names(count), "/free": free,
         "/read": lambda: sum(os.path.getsize(f"/data/{one}") for one in os.listdir("/data")),
     }
     body = json.dumps(attempt(does[environ["PATH_INFO"]])).encode()

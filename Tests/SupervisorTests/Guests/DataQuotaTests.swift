@@ -63,5 +63,6 @@ struct DataQuotaTests {
     #expect(pause(left: 0) == .milliseconds(100))
     #expect(pause(left: -5) == .milliseconds(100))
     #expect(pause(left: 0, counting: .milliseconds(50)) == .seconds(1))
+    #expect(pause(left: 0, counting: .seconds(30)) == .seconds(10), "however long counting takes")
   }
 }

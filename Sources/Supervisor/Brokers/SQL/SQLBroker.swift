@@ -113,7 +113,10 @@ final class SQLBroker: @unchecked Sendable {
   }
 
   private func started(_ started: StartedGuest, generation current: Int) {
-    guard current == generation else { return started.process.kill() }
+    guard current == generation else {
+      close(started.socket)
+      return started.process.kill()
+    }
     let link = SQLWorkerLink(
       hostWork: hostWork,
       onStatistics: { [weak self] in self?.take(statistics: $0) },
