@@ -118,7 +118,7 @@ final class GuestSession: ChannelInboundHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let bytes = unwrapInboundIn(data)
     if let hostWork = service.hostWork {
-      hostWork.measured { receive(bytes) }
+      hostWork.measuredOnLoop { receive(bytes) }
     } else {
       receive(bytes)
     }

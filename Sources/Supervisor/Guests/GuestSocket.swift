@@ -74,7 +74,7 @@ final class GuestSocket {
   private func flush() {
     flushIsScheduled = false
     guard let hostWork else { return flushNow() }
-    hostWork.measured { flushNow() }
+    hostWork.measuredOnLoop { flushNow() }
   }
 
   private func flushNow() {

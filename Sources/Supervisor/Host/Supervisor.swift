@@ -268,6 +268,7 @@ public final class Supervisor: Sendable {
         let tick: @Sendable () -> Void = {
           handle.runner.tick(now: now)
           handle.sql.tick(now: now)
+          HostWork.skipOnLoop()
         }
         if loop.inEventLoop { tick() } else { loop.execute(tick) }
       }

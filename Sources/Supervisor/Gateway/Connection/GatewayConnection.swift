@@ -136,7 +136,7 @@ final class GatewayConnection: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     var bytes = unwrapInboundIn(data)
-    if !isReading { workBegan = HostWork.threadNanoseconds() }
+    if !isReading { workBegan = HostWork.beginOnLoop() }
     isReading = true
     guard phase != .lingering, phase != .closed else { return linger(bytes.readableBytes) }
     readRate.add(bytes.readableBytes)
@@ -153,7 +153,8 @@ final class GatewayConnection: ChannelDuplexHandler, @unchecked Sendable {
     isReading = false
     if needsFlush { flushOut() }
     // What this turn did was for the app that was asked last: one connection seldom asks two in one turn.
-    chargedTo?.chargeHost(nanoseconds: HostWork.threadNanoseconds() - workBegan)
+    let spent = HostWork.endOnLoop(since: workBegan)
+    chargedTo?.chargeHost(nanoseconds: spent)
     chargedTo = nil
   }
 

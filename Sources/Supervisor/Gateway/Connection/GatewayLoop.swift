@@ -62,6 +62,7 @@ final class GatewayLoop: @unchecked Sendable {
       for index in self.connections.indices.reversed() where index < self.connections.count {
         self.connections[index].tick()
       }
+      HostWork.skipOnLoop()
       self.startTicking()
     }
   }
